@@ -1,0 +1,1 @@
+"""Evidence becomes observations, verdicts and the manifest: one module a source."""

@@ -1,0 +1,80 @@
+"""What a spec may say about outputs: how each is checked, and how all are merged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from manifest.units import Bytes
+
+
+class Frozen(BaseModel):
+    """Base of every spec model: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class JsonCheck(Frozen):
+    """Rules for a JSON document; keys are dotted paths (``results.poi_hat``)."""
+
+    keys: tuple[str, ...] = ()
+    lengths: dict[str, str] = Field(default_factory=dict)
+    """Array at a dotted path -> its length: digits, ``shard.size``, ``work.count``, or the dotted
+    path of a number in the same document."""
+
+
+class CsvCheck(Frozen):
+    """Rules for a table with a header line."""
+
+    header: tuple[str, ...] = ()
+    """Exactly these columns in this order; empty = any."""
+    rows: str | None = None
+    """Number of data rows: digits, ``shard.size`` or ``work.count``."""
+    min_rows: int = Field(default=0, ge=0)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+
+def _true_is_plain(value: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever stood there)
+    return {} if value in ("true", True) else value
+
+
+class TextRule(Frozen):
+    """Regular expressions (Python's re, searched line by line, case-sensitive)."""
+
+    require: str | None = None
+    forbid: str | None = None
+
+
+class Check(TextRule):
+    """Everything that can be asked of one output file."""
+
+    min_size: Bytes | None = None
+    json_: Annotated[JsonCheck | None, BeforeValidator(_true_is_plain)] = Field(
+        default=None, alias="json"
+    )
+    csv: Annotated[CsvCheck | None, BeforeValidator(_true_is_plain)] = None
+    command: tuple[str, ...] = ()
+    """Run by ``collect`` in the attempt directory with the output's path as last argument;
+    exit code 0 means good, the last line it prints is the evidence otherwise."""
+
+
+class MergeSpec(Frozen):
+    """How the accepted outputs become one."""
+
+    kind: Literal["toys", "csv", "json-lines", "text", "command"]
+    output: str | None = None
+    """Which declared output is merged; may be left out when the spec declares just one."""
+    key: tuple[str, ...] = ()
+    """csv, json-lines: columns/fields that together must be unique over all shards."""
+    group_by: tuple[str, ...] = ()
+    """csv: one merged file for each value of these columns."""
+    source_column: str | None = None
+    """csv: a column added at the end with the name of the shard that a row came from."""
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    command: tuple[str, ...] = ()
+    """command: argument list; a word that is exactly ``{{ merge.inputs }}`` becomes all input
+    paths, ``{{ merge.list }}`` a file with one path a line, ``{{ merge.output }}`` the result."""
+    extension: str | None = None
+    """Suffix of the default result RUN/merged.<ext>."""
+    check: Check | None = None

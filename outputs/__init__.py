@@ -1,0 +1,1 @@
+"""What jobs write: one module a format, each with check and merge."""

@@ -1,0 +1,1 @@
+"""Specs and verdicts become files: submissions, template context, quoting by dialect."""

@@ -1,0 +1,1 @@
+"""The manifest becomes tables and pages."""

@@ -1,0 +1,1 @@
+"""Jinja templates, read through importlib.resources."""
