@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from manifest.units import Bytes
 
@@ -13,6 +21,21 @@ class Frozen(BaseModel):
     """Base of every spec model: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _is_amount(value: str | None) -> str | None:
+    if value is None or value.isdecimal() or value in ("shard.size", "work.count"):
+        return value
+    raise ValueError(f"'{value}' is not a number, shard.size or work.count")
+
+
+def _compiles(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"'{value}' is not a regular expression: {error}") from error
+    return value
 
 
 class JsonCheck(Frozen):
@@ -29,7 +52,7 @@ class CsvCheck(Frozen):
 
     header: tuple[str, ...] = ()
     """Exactly these columns in this order; empty = any."""
-    rows: str | None = None
+    rows: Annotated[str | None, AfterValidator(_is_amount)] = None
     """Number of data rows: digits, ``shard.size`` or ``work.count``."""
     min_rows: int = Field(default=0, ge=0)
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -42,8 +65,8 @@ def _true_is_plain(value: Any) -> Any:  # noqa: ANN401 (pydantic hands over what
 class TextRule(Frozen):
     """Regular expressions (Python's re, searched line by line, case-sensitive)."""
 
-    require: str | None = None
-    forbid: str | None = None
+    require: Annotated[str | None, AfterValidator(_compiles)] = None
+    forbid: Annotated[str | None, AfterValidator(_compiles)] = None
 
 
 class Check(TextRule):
@@ -78,3 +101,23 @@ class MergeSpec(Frozen):
     extension: str | None = None
     """Suffix of the default result RUN/merged.<ext>."""
     check: Check | None = None
+
+    @model_validator(mode="after")
+    def _belongs_to_kind(self) -> Self:
+        """Refuse settings that this kind of merge would ignore."""
+        for name, kinds in _SETTINGS.items():
+            if name in self.model_fields_set and self.kind not in kinds:
+                raise ValueError(f"{name} is for {' and '.join(kinds)}, not for kind {self.kind}")
+        if self.kind == "command" and "{{ merge.output }}" not in self.command:
+            raise ValueError('the command needs a word that is exactly "{{ merge.output }}"')
+        return self
+
+
+_SETTINGS = {
+    "key": ("csv", "json-lines"),
+    "group_by": ("csv",),
+    "source_column": ("csv",),
+    "delimiter": ("csv",),
+    "command": ("command",),
+}
+"""Setting of a merge -> the kinds that use it."""

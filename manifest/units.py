@@ -34,7 +34,7 @@ def parse_bytes(text: str) -> int:
     number, scale = match.groups()
     whole, _, fraction = number.partition(".")
     unit = _SCALE[scale.upper()] if scale else 1
-    denominator = 10 ** len(fraction)
+    denominator: int = 10 ** len(fraction)
     return -(-int(whole + fraction) * unit // denominator)
 
 

@@ -1,0 +1,73 @@
+"""Measures farmhand beside the plainest programs that move the same bytes; `make bench` runs this.
+
+    python -m benchmarks.run [--shards 1000,10000,100000] [--quick] [--work-dir DIR]
+
+Prints one Markdown table; what it is doing goes to standard error. Everything is measured with a
+warm page cache: the files were written just before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+from benchmarks.pool import pool_rows
+from benchmarks.startup import startup_rows
+from benchmarks.table import Row, markdown
+from benchmarks.verbs import collect_rows, merge_rows, render_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="make bench BENCH=…", description="Measure farmhand.")
+    parser.add_argument(
+        "--shards",
+        type=lambda text: [int(number) for number in text.split(",")],
+        default=[1_000, 10_000, 100_000],
+        metavar="N,N,…",
+        help="sizes of the runs (default: 1000,10000,100000)",
+    )
+    parser.add_argument("--jobs", type=int, default=2_000, help="jobs of `true` (default: 2000)")
+    parser.add_argument("--quick", action="store_true", help="1,000 shards, 200 jobs, each once")
+    parser.add_argument("--work-dir", help="where to write (default: the temporary directory)")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.shards, arguments.jobs = [1_000], 200
+    return arguments
+
+
+def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
+    """Measure everything that was asked for, cheap things first."""
+    times = 1 if arguments.quick else 3
+    yield from startup_rows(5 * times)
+    yield from pool_rows(folder, arguments.jobs, times)
+    for shards in arguments.shards:
+        yield from render_rows(folder, shards, times)
+        yield from collect_rows(folder, shards, times)
+        yield from merge_rows(folder, shards, times)
+
+
+def main() -> None:
+    """Measure, saying what; print the table at the end."""
+    arguments = parse_arguments()
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="farmhand-bench-", dir=arguments.work_dir) as folder:
+        for row in all_rows(folder, arguments):
+            print("measured:", *filter(None, row.cells()), file=sys.stderr, flush=True)
+            rows.append(row)
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} "
+        f"{platform.machine()}; median of {1 if arguments.quick else 3}, warm page cache.\n"
+    )
+    print(markdown(rows))
+
+
+if __name__ == "__main__":
+    main()

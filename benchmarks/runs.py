@@ -1,0 +1,71 @@
+"""Renders the runs that are measured, and puts one back to how it was before a verb wrote to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.measure import ROOT, Cost, cost_of
+
+
+def write_spec(folder: str, shards: int, *, outputs: bool) -> str:
+    """Write a spec with ``shards`` shards of one unit each and return its path.
+
+    Each shard has two words of its own. With ``outputs`` it declares a small table and its merge.
+    """
+    spec: dict[str, Any] = {
+        "name": "bench",
+        "work": {"count": shards, "seed": 1},
+        "shards": shards,
+        "command": ["true", "{{ shard.index }}/{{ shard.total }}", "{{ shard.seed }}"],
+    }
+    if outputs:
+        check = {"min_size": "10 B", "csv": {"header": ["shard", "draw", "value"], "rows": "10"}}
+        spec["outputs"] = {"rows": {"path": "rows.csv", "check": check}}
+        spec["merge"] = {"kind": "csv", "key": ["shard", "draw"]}
+    path = os.path.join(folder, f"{'outputs' if outputs else 'plain'}-{shards}.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    return path
+
+
+def render(spec: str, folder: str, run_id: str) -> Cost:
+    """Render a run into ``folder``/``run_id`` for the local pool."""
+    words = ["--scheduler", "local", "--out-dir", folder, "--run-id", run_id]
+    return cost_of(["farmhand", "render", spec, *words])
+
+
+def rendered(folder: str, shards: int, run_id: str, *, outputs: bool = False) -> str:
+    """Render a run and return its directory."""
+    render(write_spec(folder, shards, outputs=outputs), folder, run_id)
+    return os.path.join(folder, run_id)
+
+
+def synthesised(folder: str, shards: int, run_id: str, *, outputs: bool) -> str:
+    """Render a run, write what its jobs would have left behind, and return its directory."""
+    run = rendered(folder, shards, run_id, outputs=outputs)
+    helper = [sys.executable, "-m", "benchmarks.synthesise", run]
+    subprocess.run([*helper, *(["--outputs"] if outputs else [])], cwd=ROOT, check=True)
+    return run
+
+
+class Pristine:
+    """Remembers a run as rendered, so that a first ``collect`` can be measured more than once."""
+
+    def __init__(self, run: str) -> None:
+        """Copy the manifest aside and note what else lies in the run directory."""
+        self.run = run
+        self.manifest = os.path.join(run, "manifest.json")
+        self.aside = f"{run}.manifest.json"
+        shutil.copyfile(self.manifest, self.aside)
+        self.names = set(os.listdir(run))
+
+    def restore(self) -> None:
+        """Put the manifest back and remove what has come to lie beside it since."""
+        for name in set(os.listdir(self.run)) - self.names:
+            os.remove(os.path.join(self.run, name))
+        shutil.copyfile(self.aside, self.manifest)

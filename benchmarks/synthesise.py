@@ -1,0 +1,71 @@
+"""Writes what the payload would have left behind had every shard of a run succeeded.
+
+    python -m benchmarks.synthesise RUN [--outputs]
+
+The records are those of docs/records.md, byte for byte in the payload's own spelling; with
+``--outputs`` each attempt also gets its directory with stdout, stderr and a small ``rows.csv``. For
+benchmarks only: executing 100,000 shards takes minutes, and nothing that reads them could tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+EPOCH = 1_760_000_000
+START = (
+    '{{"v":1,"event":"start","run":"{run}","plan":"{plan}","submission":1,"shard":{shard},'
+    '"name":"{name}","attempt":"{attempt}","native_id":"{pid}","scheduler":"local","restarts":0,'
+    '"host":"node1","pid":{pid},"pid_start":{pid_start},"boot":"{boot}","time":{time}.125000,'
+    '"dir":"{dir}"}}\n'
+)
+END = (
+    '{{"event":"end","time":{time}.625000,"exit_code":0,"cause":null,"stopped_by":null,"warned":null,'
+    '"wall_s":0.500000,"cpu_s":0.41,"peak":null,"note":null}}\n'
+)
+BOOT = "5f4c5b0e-0d3c-4a3e-9c6c-2d6d3a1d9a10"
+
+
+def synthesise(run: str, *, outputs: bool) -> int:
+    """Write one record, and with ``outputs`` one attempt directory, a shard; return how many."""
+    with open(os.path.join(run, "manifest.json"), "rb") as file:
+        manifest: dict[str, Any] = json.load(file)
+    nested = manifest["shards"] > 1000
+    for plan in manifest["plans"]:
+        shard, name = plan["shard_index"], plan["name"]
+        block, pid, time = shard // 1000, 10_000 + shard, EPOCH + shard // 2
+        attempt = f"{pid}.{time}.{shard:012x}"
+        folder = f"shards/{block}/{name}/{attempt}" if nested else f"shards/{name}/{attempt}"
+        start = START.format(
+            run=manifest["run_uuid"],
+            plan=manifest["plan_id"],
+            shard=shard,
+            name=name,
+            attempt=attempt,
+            pid=pid,
+            pid_start=1_000_000 + shard,
+            boot=BOOT,
+            time=time,
+            dir=folder,
+        )
+        _write(f"{run}/records/{block}/{shard}.{attempt}.jsonl", start + END.format(time=time))
+        if outputs:
+            attempt_dir = os.path.join(run, folder)
+            os.makedirs(attempt_dir)
+            _write(f"{attempt_dir}/stdout", f"shard {shard} of {manifest['shards']}\n")
+            _write(f"{attempt_dir}/stderr", "")
+            rows = (f"{shard},{draw},{shard * 10 + draw / 7:.12f}\n" for draw in range(10))
+            _write(f"{attempt_dir}/rows.csv", "shard,draw,value\n" + "".join(rows))
+    return len(manifest["plans"])
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with open(descriptor, "wb", buffering=0) as file:
+        file.write(text.encode())
+
+
+if __name__ == "__main__":
+    synthesise(sys.argv[1], outputs="--outputs" in sys.argv[2:])

@@ -1,0 +1,114 @@
+"""Outputs as evidence: stat and validators, once for each attempt that ended well."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from collectors.records import Attempt
+from collectors.run_facts import RunFacts
+from manifest.checks import Check
+from outputs.check import check_output, check_text_rule
+from outputs.facts import ShardFacts
+from runners.command import run_command
+
+COMMAND_TIMEOUT_S = 300.0
+_STREAMS = ("stdout", "stderr")
+
+
+def wants_check(attempt: Attempt) -> bool:
+    """Say whether the outputs of an attempt can tell anything."""
+    return (
+        attempt["ended"] is not None
+        and attempt["exit_code"] == 0
+        and attempt["reported"] is None
+        and attempt["plan"] is None
+        and attempt["dir"] is not None
+    )
+
+
+def check_attempt(facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: dict[str, str]) -> (
+    list[dict[str, Any]]
+):
+    """Return one entry an output: name, path in the run, bytes, mtime_ns, problem."""
+    found = []
+    for name, output in facts.spec.outputs.items():
+        shown = f"{attempt['dir']}/{paths[name]}"
+        entry = _entry(name, shown, os.path.join(facts.run, shown))
+        if entry["problem"] is None and output.check is not None:
+            entry["problem"] = _checked(facts, shard, attempt, entry, output.check)
+        found.append(entry)
+    for stream in _STREAMS:
+        rule = getattr(facts.spec.logs, stream)
+        if rule is not None:
+            shown = f"{attempt['dir']}/{stream}"
+            problem = check_text_rule(os.path.join(facts.run, shown), stream, rule)
+            found.append(
+                {"name": stream, "path": None, "bytes": None, "mtime_ns": None, "problem": problem}
+            )
+    return found
+
+
+def _entry(name: str, shown: str, path: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": name, "path": shown, "bytes": None, "mtime_ns": None, "problem": None,
+    }
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        entry["problem"] = f"{os.path.basename(path)} does not exist"
+    except OSError as error:
+        entry["problem"] = f"{os.path.basename(path)} cannot be read: {error.strerror}"
+    else:
+        entry["bytes"], entry["mtime_ns"] = status.st_size, status.st_mtime_ns
+    return entry
+
+
+def _checked(
+    facts: RunFacts, shard: ShardFacts, attempt: Attempt, entry: dict[str, Any], check: Check
+) -> str | None:
+    path = os.path.join(facts.run, entry["path"])
+    problem = check_output(path, os.path.basename(path), check, shard)
+    if problem is None and check.command:
+        folder = os.path.join(facts.run, attempt["dir"])
+        env = {
+            "FARMHAND_SHARD_INDEX": str(shard.index),
+            "FARMHAND_SHARD_NAME": shard.name,
+            "FARMHAND_SHARD_START": str(shard.start),
+            "FARMHAND_SHARD_SIZE": str(shard.size),
+        }
+        result = run_command([*check.command, path], folder, env, COMMAND_TIMEOUT_S)
+        if result.code != 0:
+            how = "took too long" if result.code is None else f"said {result.code}"
+            problem = f"{check.command[0]} {how} about {os.path.basename(path)}: {result.tail}"
+    return problem
+
+
+def check_all(
+    facts: RunFacts, due: list[tuple[ShardFacts, Attempt, dict[str, str]]]
+) -> None:
+    """Check the outputs of many attempts; side by side when commands have to be run."""
+
+    def one(item: tuple[ShardFacts, Attempt, dict[str, str]]) -> None:
+        shard, attempt, paths = item
+        attempt["outputs"] = check_attempt(facts, shard, attempt, paths)
+
+    outputs = facts.spec.outputs.values()
+    if any(output.check and output.check.command for output in outputs):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(one, due))
+    else:
+        for item in due:
+            one(item)
+
+
+def has_changed(facts: RunFacts, attempt: Attempt) -> bool:
+    """Say whether an output is no longer the file that was checked."""
+    for entry in attempt["outputs"] or []:
+        if entry["path"] is None:
+            continue
+        now = _entry(entry["name"], entry["path"], os.path.join(facts.run, entry["path"]))
+        if (now["bytes"], now["mtime_ns"]) != (entry["bytes"], entry["mtime_ns"]):
+            return True
+    return False

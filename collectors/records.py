@@ -1,0 +1,125 @@
+"""The records that attempts write about themselves: the first source of evidence.
+
+A record is append-only JSON lines: line 1 start, line 2 end. What cannot be parsed is counted and
+passed over; a last line that cannot be parsed means that there is no end yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from manifest.layout import records_dir
+
+Attempt = dict[str, Any]
+"""The facts of one attempt, as the manifest holds them. Absent facts are None, never 0."""
+
+_START = ("submission", "native_id", "scheduler", "restarts", "host", "pid", "pid_start", "boot")
+_END = ("exit_code", "stopped_by", "warned", "wall_s", "cpu_s", "peak", "note")
+
+
+def new_attempt(attempt: str) -> Attempt:
+    """Return an attempt of which nothing is known yet, keys in the manifest's order."""
+    return {
+        "attempt": attempt,
+        "state": "unknown",
+        "cause": None,
+        "evidence": "",
+        "plan": None,
+        "submission": None,
+        "native_id": None,
+        "scheduler": None,
+        "restarts": None,
+        "host": None,
+        "pid": None,
+        "pid_start": None,
+        "boot": None,
+        "dir": None,
+        "started": None,
+        "ended": None,
+        "exit_code": None,
+        "reported": None,
+        "stopped_by": None,
+        "warned": None,
+        "wall_s": None,
+        "cpu_s": None,
+        "peak": None,
+        "note": None,
+        "pool": None,
+        "outputs": None,
+    }
+
+
+def list_block(run: str, block: int) -> list[str]:
+    """Return the names of a block's records, sorted; a directory that is missing has none."""
+    try:
+        names = os.listdir(records_dir(run, block))
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if name.endswith(".jsonl"))
+
+
+def digest(names: Iterable[str]) -> str:
+    """Return a fingerprint of a block's record names."""
+    return hashlib.blake2b("\n".join(names).encode(), digest_size=12).hexdigest()
+
+
+def split_name(name: str) -> tuple[int, str] | None:
+    """Return (shard, attempt) of ``<shard>.<attempt>.jsonl``, or None for a stranger's file."""
+    shard, _, attempt = name[: -len(".jsonl")].partition(".")
+    return (int(shard), attempt) if shard.isdecimal() and attempt else None
+
+
+def read_record(path: str) -> bytes | None:
+    """Return the bytes of a record, or None when it cannot be read (again next time)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        data = os.read(handle, 1 << 16)
+        while len(data) % (1 << 16) == 0 and (more := os.read(handle, 1 << 16)):
+            data += more
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return data
+
+
+def lines_of(data: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the lines that are JSON objects."""
+    for line in data.split(b"\n"):
+        if line:
+            try:
+                parsed = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(parsed, dict):
+                yield parsed
+
+
+def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
+    """Fold a record into an attempt; doing it twice changes nothing."""
+    for line in lines_of(data):
+        event = line.get("event")
+        if event == "start" and attempt["started"] is None:
+            for key in _START:
+                attempt[key] = line.get(key)
+            attempt["dir"] = line.get("dir")
+            attempt["started"] = _number(line.get("time"))
+            other = line.get("plan")
+            attempt["plan"] = None if other == plan_id else str(other)
+        elif event == "end" and attempt["ended"] is None:
+            for key in _END:
+                attempt[key] = line.get(key)
+            attempt["reported"] = line.get("cause")
+            attempt["ended"] = _number(line.get("time"))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

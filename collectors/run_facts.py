@@ -1,0 +1,121 @@
+"""What a run's plan says, as far as collecting needs it: read once, kept frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from manifest.errors import UserError
+from manifest.layout import block_of, is_nested
+from manifest.spec import Spec
+from manifest.splitting import Part, plan_parts
+from outputs.facts import ShardFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A run's spec and what follows from it."""
+
+    run: str
+    spec: Spec
+    parts: dict[str | None, Part]
+    shards: int
+    fixed_paths: dict[str, str] | None
+    """Output paths by name when all shards share them, else None: see ``output_paths``."""
+
+    @property
+    def nested(self) -> bool:
+        """Return whether shard directories lie in blocks."""
+        return is_nested(self.shards)
+
+    def shard(self, row: dict[str, Any], attempt: str) -> ShardFacts:
+        """Return what validators and merges know of a planned row."""
+        part = self.parts[row["component"]]
+        seed = part.seed
+        return ShardFacts(
+            index=row["shard_index"],
+            name=row["name"],
+            component=row["component"],
+            start=row["start"],
+            size=row["size"],
+            seed=row["seed"],
+            total=part.shards,
+            count=part.count,
+            base_seed=None if seed is None else seed.base,
+            attempt=attempt,
+        )
+
+    def output_paths(self, block: int) -> list[dict[str, str]] | None:
+        """Return the output paths of each shard of a block, or None when they are fixed."""
+        if self.fixed_paths is not None:
+            return None
+        path = os.path.join(self.run, "plan", "outputs", str(block))
+        with open(path, "rb") as stream:
+            return [orjson.loads(line) for line in stream]
+
+    def paths_of(self, index: int) -> dict[str, str]:
+        """Return the output paths of one shard."""
+        if self.fixed_paths is not None:
+            return self.fixed_paths
+        lines = self.output_paths(block_of(index))
+        assert lines is not None  # noqa: S101 (fixed_paths is None)
+        return lines[index % 1000]
+
+
+def read_facts(run: str) -> RunFacts:
+    """Read plan/spec.json.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = os.path.join(run, "plan", "spec.json")
+    try:
+        with open(path, "rb") as stream:
+            spec = Spec.model_validate_json(stream.read())
+    except OSError as error:
+        raise UserError(
+            f"the plan cannot be read: {error.strerror}",
+            where=path,
+            hint="name a run directory made by farmhand render",
+        ) from error
+    except ValidationError as error:
+        raise UserError(
+            f"the plan is damaged: {error.errors()[0]['msg']}",
+            where=path,
+            hint="restore plan/ from a copy; its checksums are in plan/SHA256SUMS",
+        ) from error
+    parts = {part.name: part for part in plan_parts(spec)}
+    fixed: dict[str, str] | None = {name: out.path for name, out in spec.outputs.items()}
+    if os.path.isdir(os.path.join(run, "plan", "outputs")):
+        fixed = None
+    return RunFacts(run, spec, parts, sum(p.shards for p in parts.values()), fixed)
+
+
+def changed_plan_files(run: str) -> list[str]:
+    """Return the files under plan/ whose bytes are no longer those that were rendered."""
+    plan = os.path.join(run, "plan")
+    changed = []
+    try:
+        with open(os.path.join(plan, "SHA256SUMS"), encoding="utf-8") as stream:
+            lines = stream.read().splitlines()
+        with open(os.path.join(plan, "id"), encoding="utf-8") as stream:
+            plan_id = stream.read().strip()
+    except OSError:
+        return ["SHA256SUMS"]
+    if hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() != plan_id:
+        changed.append("SHA256SUMS")
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        try:
+            with open(os.path.join(plan, name), "rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            found = ""
+        if found != digest:
+            changed.append(name)
+    return changed

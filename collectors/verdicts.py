@@ -1,0 +1,200 @@
+"""Evidence becomes verdicts: pure functions of the facts of a shard's attempts."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from collectors.records import Attempt
+from manifest.states import Cause, State, Verdict
+from manifest.units import format_bytes, format_duration
+
+LATE_S = 600  # design: start + walltime + grace + 10 min are over
+NFS_LAG_S = 120  # attributes of files on NFS may be a minute old: nfs(5), acregmax
+_NEAR = 0.95  # of the request: a peak is sampled, and a limit counts a little more than the peak
+_PAYLOAD_CODES = {
+    90: "the plan was changed after this was rendered",
+    91: "the job could not be set up",
+    92: "an input could not be staged in",
+    94: "an output or the record could not be written",
+    95: "stopped before it started",
+}
+_COMMAND_CODES = {126: "cannot be executed", 127: "not found"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the submission of an attempt had asked for."""
+
+    walltime: int | None = None
+    grace: int | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is known now, beside the records."""
+
+    now: float
+    host: str
+    alive: Callable[[Attempt], bool | None]
+    """Whether an attempt's process lives; None when this host cannot know."""
+    limits: Mapping[int, Limits]
+    tail: Callable[[Attempt], str]
+    """The first line of the error in an attempt's stderr, or ''."""
+
+
+def attempt_verdict(attempt: Attempt, world: World) -> Verdict:
+    """Judge one attempt."""
+    if attempt["plan"] is not None:
+        return Verdict("failed", "setup", f"it ran another plan ({attempt['plan'][:12]}…)")
+    if attempt["ended"] is None:
+        return _open_verdict(attempt, world)
+    if attempt["started"] is None:
+        return _unrecorded(attempt)
+    code, pool = attempt["exit_code"], attempt["pool"]
+    if not isinstance(code, int):
+        return Verdict("unknown", "disagree", "the end record has no exit code")
+    if code == 0 and attempt["reported"] is None:
+        if pool and pool["code"] not in (0, None) and attempt["scheduler"] == "local":
+            text = f"the record says exit code 0, the pool saw {pool['code']}"
+            return Verdict("unknown", "disagree", text)
+        return _outputs_verdict(attempt, world)
+    return _failure(attempt, code, world)
+
+
+def _open_verdict(attempt: Attempt, world: World) -> Verdict:
+    tail = _with(world.tail(attempt))
+    pool = attempt["pool"]
+    if pool is not None:
+        how = f"killed by {_signal_name(pool['signal'])}" if pool["signal"] else "gone"
+        cause: Cause = "signal" if pool["signal"] else "vanished"
+        return Verdict("lost", cause, f"the payload was {how} and left no end record{tail}")
+    if attempt["started"] is None:
+        return Verdict("unknown", None, "its record cannot be read (yet)")
+    alive = world.alive(attempt)
+    who = f"pid {attempt['pid']} on {attempt['host']}"
+    if alive:
+        return Verdict("running", None, f"{who}, {format_duration(_age(attempt, world))} so far")
+    if alive is False:
+        return Verdict("lost", "vanished", f"{who} is gone and left no end record{tail}")
+    limits = world.limits.get(attempt["submission"], Limits())
+    if limits.walltime is not None:
+        last = limits.walltime + (limits.grace or 0) + LATE_S
+        if _age(attempt, world) > last:
+            text = f"started {format_duration(_age(attempt, world))} ago"
+            wall = format_duration(limits.walltime)
+            return Verdict("lost", "vanished", f"{text}, walltime {wall}, no end record{tail}")
+    return Verdict("unknown", None, f"started on {attempt['host']}, no end record; ask there")
+
+
+def _age(attempt: Attempt, world: World) -> float:
+    started: float = attempt["started"]
+    return max(0.0, world.now - started)
+
+
+def _unrecorded(attempt: Attempt) -> Verdict:
+    pool = attempt["pool"] or {}
+    code = pool.get("code")
+    if pool.get("signal"):
+        return Verdict(
+            "lost", "signal", f"killed by {_signal_name(pool['signal'])} before its first record"
+        )
+    if code == 0:
+        return Verdict("unknown", "disagree", "the pool saw exit code 0, but there is no record")
+    why = _PAYLOAD_CODES.get(code or 0, "see the pool's log")
+    return Verdict("failed", "setup", f"exit code {code} and no record: {why} (logs/pool.log)")
+
+
+def _outputs_verdict(attempt: Attempt, world: World) -> Verdict:
+    outputs = attempt["outputs"] or []
+    for output in outputs:
+        if output["problem"] is None:
+            continue
+        recent = world.now - attempt["ended"] < NFS_LAG_S and attempt["host"] != world.host
+        if recent and output["bytes"] is None:
+            return Verdict("unknown", None, f"{output['problem']} (yet: it ended moments ago)")
+        return Verdict("failed", "bad_output", f"exit code 0, but {output['problem']}")
+    files = sum(output["path"] is not None for output in outputs)
+    what = f"{files} output{'s' * (files != 1)} good" if files else "no outputs declared"
+    return Verdict("succeeded", None, f"exit code 0, {what}")
+
+
+def _failure(attempt: Attempt, code: int, world: World) -> Verdict:
+    tail = world.tail(attempt)
+    note = attempt["note"] or ""
+    limits = world.limits.get(attempt["submission"], Limits())
+    reported = attempt["reported"]
+    if reported == "timeout":
+        wall = attempt["wall_s"]
+        ran = f"ran {format_duration(wall)}" if wall is not None else "ran"
+        limit = format_duration(limits.walltime) if limits.walltime else "its walltime"
+        return Verdict("failed", "timeout", f"{ran}, stopped at the walltime of {limit}")
+    if reported == "cancelled":
+        by = f" by {_signal_name(attempt['stopped_by'])}" if attempt["stopped_by"] else ""
+        return Verdict("cancelled", "cancelled", f"stopped{by}{_with(note)}")
+    if reported in ("setup", "stage_in", "stage_out", "bad_output"):
+        why = note or _PAYLOAD_CODES.get(code, f"exit code {code}")
+        return Verdict("failed", reported, why + _with(tail if reported == "setup" else ""))
+    text = f"exit code {code}"
+    if "No space left on device" in tail or "Disk quota exceeded" in tail:
+        return Verdict("failed", "disk", f"{text}{_with(tail)}")
+    if code in _COMMAND_CODES:
+        return Verdict("failed", "setup", f"command {_COMMAND_CODES[code]} ({text}){_with(tail)}")
+    name = _signal_name(code - 128) if code > 128 else None  # noqa: PLR2004 (128 + signal: bash(1))
+    if name is None or name.isdigit():
+        return Verdict("failed", "exit_code", f"{text}{_with(tail)}")
+    peak = (attempt["peak"] or {}).get("bytes")
+    if name == "SIGKILL" and peak and limits.memory and peak >= _NEAR * limits.memory:
+        need = f"peak {format_bytes(peak)}, request {format_bytes(limits.memory)}"
+        return Verdict("failed", "oom", f"killed by SIGKILL, {need}")
+    return Verdict("failed", "signal", f"killed by {name} ({text}){_with(tail)}")
+
+
+def _signal_name(number: int | None) -> str:
+    try:
+        return signal.Signals(number or 0).name
+    except ValueError:
+        return str(number)
+
+
+def _with(text: str) -> str:
+    return f"; {text}" if text else ""
+
+
+_OPEN: tuple[State, ...] = ("running", "pending", "held")
+
+
+def shard_verdict(attempts: list[Attempt]) -> tuple[Verdict, list[str]]:
+    """Judge a shard from its judged attempts; return the verdict and the accepted attempts.
+
+    Several successes: the one with the least (end, id) is accepted, a pure function of the set,
+    so folding in any order gives the same manifest.
+    """
+    if not attempts:
+        return Verdict("planned", None, "no record yet"), []
+    good = [a for a in attempts if a["state"] == "succeeded"]
+    if good:
+        first = min(good, key=lambda a: (a["ended"], a["attempt"]))
+        evidence = first["evidence"]
+        if len(good) > 1:
+            evidence += f"; {len(good)} attempts are good, the first to end counts"
+        return Verdict("succeeded", None, evidence), [first["attempt"]]
+    for state in _OPEN:
+        found = [a for a in attempts if a["state"] == state]
+        if found:
+            return _verdict_of(found[0]), []
+    doubtful = [a for a in attempts if a["state"] == "unknown"]
+    if doubtful:
+        return _verdict_of(min(doubtful, key=lambda a: (a["cause"] is None, a["attempt"]))), []
+    last = max(attempts, key=lambda a: (a["started"] or a["ended"] or 0.0, a["attempt"]))
+    verdict = _verdict_of(last)
+    if len(attempts) > 1:
+        text = f"{verdict.evidence} (attempt {len(attempts)})"
+        verdict = Verdict(verdict.state, verdict.cause, text)
+    return verdict, []
+
+
+def _verdict_of(attempt: Attempt) -> Verdict:
+    return Verdict(attempt["state"], attempt["cause"], attempt["evidence"])

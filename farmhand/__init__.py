@@ -1,0 +1,33 @@
+"""farmhand: render batch scripts, submit them by hand, collect the truth about every shard."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__version__ = "0.1.0"
+
+
+def _demote_pythonpath() -> None:
+    """Move PYTHONPATH's entries to the end of sys.path.
+
+    Physics set-ups put directories there that hold a ``renderer/`` or an old pydantic, which would
+    win over farmhand's own rooms and libraries.
+    """
+    entries = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(":") if entry]
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    demoted = [path for path in sys.path if path in entries and path != own]
+    sys.path[:] = [path for path in sys.path if path not in demoted] + demoted
+
+
+_demote_pythonpath()
+
+
+def __getattr__(name: str) -> object:
+    """Offer the spec's models to users' Python without importing pydantic for everybody."""
+    if name in ("Component", "Spec"):
+        from manifest import spec  # noqa: PLC0415 (late on purpose)
+
+        return getattr(spec, name)
+    message = f"module 'farmhand' has no attribute {name!r}"
+    raise AttributeError(message)

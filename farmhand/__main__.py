@@ -1,0 +1,5 @@
+"""``python -m farmhand``."""
+
+from farmhand.cli import main
+
+main()

@@ -1,0 +1,152 @@
+"""Making a run directory: built under a hidden name, then renamed, so it is whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from itertools import islice
+
+from farmhand.submissions import new_submission, utc_now, write_submission
+from manifest.errors import UserError
+from manifest.layout import BLOCK, MANIFEST, blocks, is_nested
+from manifest.names import name_problem
+from manifest.spec import Resources
+from manifest.store import SCHEMA, Header, Submission, write_manifest
+from renderer.plan import Plan, RunId, plan_blocks, write_plan
+from renderer.submission import Written
+
+
+def make_run(plan: Plan, scheduler: str, out_dir: str, run_id: str) -> tuple[str, list[Written]]:
+    """Write a run; return its absolute path and what each submission wants typed.
+
+    Raises:
+        UserError: the name is taken or unsafe, or the directory cannot be written.
+    """
+    problem = name_problem(run_id)
+    if problem:
+        raise UserError(f"--run-id: {problem}")
+    out_dir = os.path.abspath(out_dir)
+    final = os.path.join(out_dir, run_id)
+    _refuse_taken(final)
+    making = os.path.join(out_dir, f".{run_id}.rendering.{socket.gethostname()}.{os.getpid()}")
+    try:
+        os.makedirs(out_dir, exist_ok=True)
+        _sweep(out_dir, run_id)
+        os.mkdir(making)
+        written = _write(plan, scheduler, making, final, run_id)
+        os.rename(making, final)
+    except OSError as error:
+        shutil.rmtree(making, ignore_errors=True)
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            _refuse_taken(final)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise UserError(
+            "the run cannot be written: " + ("the disk is full" if full else str(error.strerror)),
+            where=error.filename or out_dir,
+            hint="nothing is left behind; choose another --out-dir or make room",
+        ) from error
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return final, written
+
+
+def _refuse_taken(final: str) -> None:
+    if os.path.lexists(final):
+        raise UserError(
+            f"a run named '{os.path.basename(final)}' exists, and nothing is ever overwritten",
+            where=final,
+            hint="give another --run-id (a changed spec is a new run)",
+        )
+
+
+def _sweep(out_dir: str, run_id: str) -> None:
+    """Remove what a render of the same run left behind when it was killed."""
+    start = f".{run_id}.rendering.{socket.gethostname()}."
+    for name in os.listdir(out_dir):
+        pid = name.removeprefix(start)
+        if name.startswith(start) and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(os.path.join(out_dir, name), ignore_errors=True)
+
+
+def groups(plan: Plan) -> list[tuple[Resources, list[tuple[int, int]]]]:
+    """Return shard spans [first, last) by resources: one submission each."""
+    found: list[tuple[Resources, list[tuple[int, int]]]] = []
+    for part in plan.parts:
+        mine = part.component.resources
+        resources = plan.spec.resources if mine is None else mine.over(plan.spec.resources)
+        span = (part.first, part.first + part.shards)
+        for other, spans in found:
+            if other == resources:
+                spans.append(span)
+                break
+        else:
+            found.append((resources, [span]))
+    return found
+
+
+def _write(plan: Plan, scheduler: str, root: str, run: str, run_id: str) -> list[Written]:
+    for number in range(blocks(plan.shards)):
+        os.makedirs(os.path.join(root, "records", str(number)))
+        if is_nested(plan.shards):
+            os.makedirs(os.path.join(root, "shards", str(number)))
+    os.makedirs(os.path.join(root, "logs"))
+    os.makedirs(os.path.join(root, "shards"), exist_ok=True)
+    ids = RunId(run_id, str(uuid.uuid4()))
+    plan_id, plans, results = write_plan(plan, root, ids)
+    written: list[Written] = []
+    submissions: list[Submission] = []
+    for number, (resources, spans) in enumerate(groups(plan), start=1):
+        members = (index for span in spans for index in range(*span))
+        submission = new_submission(number, scheduler, members, resources)
+        submissions.append(submission)
+        written.append(
+            write_submission(
+                submission,
+                resources,
+                _members(plan, spans),
+                run=run,
+                root=root,
+                run_id=run_id,
+                plan_id=plan_id,
+                total=plan.shards,
+            )
+        )
+    seeds = {part.seed.base for part in plan.parts if part.seed}
+    header = Header(
+        schema_version=SCHEMA,
+        revision=1,
+        run_id=run_id,
+        run_uuid=ids.uuid,
+        name=plan.spec.name,
+        scheduler=scheduler,
+        plan_id=plan_id,
+        seed=seeds.pop() if len(seeds) == 1 else None,
+        seed_ranges=tuple(span for part in plan.parts if (span := part.seed_range())),
+        shards=plan.shards,
+        created_at_utc=utc_now(),
+        blocks=(None,) * blocks(plan.shards),
+        submissions=tuple(submissions),
+    )
+    write_manifest(os.path.join(root, MANIFEST), header, plans, results)
+    return written
+
+
+def _members(plan: Plan, spans: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Yield (index, name) of the shards in ``spans``, a block at a time."""
+    rows = (row for block in plan_blocks(plan) for row in block)
+    position = 0
+    for first, last in spans:
+        for row in islice(rows, first - position, last - position):
+            yield row.shard, row.name
+        position = last
+
+
+def first_rows(plan: Plan, most: int = BLOCK) -> list[tuple[int, str, int, int, int | None]]:
+    """Return (index, name, start, size, seed) of the first shards, for a table."""
+    rows = (row for block in plan_blocks(plan) for row in block)
+    return [(r.shard, r.name, r.start, r.size, r.seed) for r in islice(rows, most)]

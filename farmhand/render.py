@@ -1,0 +1,130 @@
+"""``farmhand render``: a spec becomes a run directory with everything to submit."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from farmhand.locate import JsonOption, OutDirOption
+from farmhand.new_run import first_rows, make_run
+from farmhand.render_check import check_site
+from farmhand.seed_overlap import overlapping_runs
+from farmhand.spec_source import Source, read_source
+from farmhand.talk import give, give_json, say, short_path, warn
+from manifest.document import dump_yaml
+from manifest.errors import UserError
+from manifest.names import nearest
+from renderer.plan import Plan, make_plan
+from renderer.schedulers import SCHEDULERS
+
+SchedulerOption = Annotated[
+    str,
+    typer.Option("--scheduler", metavar="NAME", help=f"One of: {', '.join(SCHEDULERS)}."),
+]
+SpecArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SPEC]",
+        help="Spec file, or - for stdin. Default: farmhand.yaml",
+        show_default=False,
+    ),
+]
+
+
+def verb(  # noqa: PLR0913 (one parameter an option)
+    ctx: typer.Context,
+    spec: SpecArgument = None,
+    scheduler: SchedulerOption = "local",
+    out_dir: OutDirOption = "runs",
+    run_id: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Default: <name>-<UTC time>.")
+    ] = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="Number of shards.")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the spec, as in work.count=100."),
+    ] = None,
+    write_spec: Annotated[
+        bool, typer.Option("--write-spec", help="Print the spec as YAML and stop.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the split and write nothing.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Test command, inputs, space and writability; no run."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Render a spec into a run directory.
+
+    The lines to type next go to stdout, everything else to stderr. Nothing is submitted.
+
+    Without a spec file, give the command after two dashes:
+
+    farmhand render --shards 4 -- python run.py '{{ shard.index }}/{{ shard.total }}'
+    """
+    if scheduler not in SCHEDULERS:
+        guess = nearest(scheduler, SCHEDULERS)
+        raise UserError(
+            f"there is no scheduler '{scheduler}'" + (f"; did you mean '{guess}'?" if guess else ""),
+            hint=f"known are {', '.join(SCHEDULERS)}",
+        )
+    extra = {} if shards is None else {"shards": str(shards)}
+    source = read_source(spec, ctx.obj["words"], sets or [], extra)
+    if write_spec:
+        give(dump_yaml(source.data).rstrip("\n"))
+        return
+    plan = make_plan(source.spec, source.base)
+    if dry_run:
+        show_split(plan, as_json=as_json)
+        return
+    if check:
+        check_site(plan, out_dir)
+        return
+    _render(source, plan, scheduler, out_dir, run_id)
+
+
+def _render(
+    source: Source, plan: Plan, scheduler: str, out_dir: str, run_id: str | None
+) -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    name = run_id or f"{source.spec.name}-{stamp}"
+    run, written = make_run(plan, scheduler, out_dir, name)
+    spans = [span for part in plan.parts if (span := part.seed_range())]
+    others = overlapping_runs(os.path.dirname(run), spans, but=name)
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        warn(
+            f"the run {others[0]}{more} beside this one uses some of the same seeds: their "
+            "results are not independent (change work.seed, or use seed: {spawn: NUMBER})"
+        )
+    count = f"{plan.shards} shard" + "s" * (plan.shards != 1)
+    say(f"{count} in {short_path(run)}")
+    for item in written:
+        for note in item.notes:
+            say(note)
+    say("Nothing submitted. Now type:")
+    for item in written:
+        for command in item.commands:
+            give(command)
+
+
+def show_split(plan: Plan, *, as_json: bool) -> None:
+    """Print the table of shards."""
+    rows = first_rows(plan, plan.shards if as_json else 20)
+    keys = ("shard_index", "name", "start", "size", "seed")
+    if as_json:
+        give_json([dict(zip(keys, row, strict=True)) for row in rows])
+        return
+    width = max(4, *(len(row[1]) for row in rows))
+    give(f"{'shard':>7}  {'name':<{width}}  {'start':>10}  {'size':>8}  {'seed':>20}")
+    for index, name, start, size, seed in rows:
+        text = "-" if seed is None else str(seed)
+        give(f"{index:>7}  {name:<{width}}  {start:>10}  {size:>8}  {text:>20}")
+    if plan.shards > len(rows):
+        give(f"    ...  and {plan.shards - len(rows)} more, {plan.shards} in all")
+    say("Nothing written (--dry-run).")

@@ -1,0 +1,121 @@
+"""From a document to a spec: every complaint names the file, the line and the key."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from manifest.document import Absent, Document
+from manifest.errors import UserError
+from manifest.names import nearest
+from manifest.spec import Spec
+
+_FREE_TEXT = {"env", "params"}  # here an empty value is an empty text, not "not given"
+
+
+def load_spec(document: Document) -> Spec:
+    """Validate a document.
+
+    Raises:
+        UserError: what is wrong first, and how many more there are.
+    """
+    try:
+        return Spec.model_validate(_given(document.data))
+    except ValidationError as error:
+        raise _explain(error, document) from error
+
+
+def _given(data: Any, key: str = "") -> Any:  # noqa: ANN401 (any document)
+    if isinstance(data, dict):
+        keep_empty = key in _FREE_TEXT
+        return {
+            name: _given(value, name)
+            for name, value in data.items()
+            if keep_empty or not isinstance(value, Absent)
+        }
+    return [_given(item) for item in data] if isinstance(data, list) else data
+
+
+def _explain(error: ValidationError, document: Document) -> UserError:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    location = tuple(part for part in first["loc"] if isinstance(part, str | int))
+    what, hint = _message(dict(first), location)
+    if len(problems) > 1:
+        others = sorted({".".join(map(str, p["loc"])) or "the spec" for p in problems[1:]})
+        hint = (hint + "; " if hint else "") + f"also wrong: {', '.join(others[:5])}"
+    return UserError(what, where=document.where(location), hint=hint)
+
+
+def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tuple[str, str | None]:
+    key = ".".join(map(str, location)) or "the spec"
+    value = problem.get("input")
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        guess = nearest(str(location[-1]), known)
+        return f"unknown key '{location[-1]}'", (
+            f"did you mean '{guess}'?" if guess else f"known here: {', '.join(sorted(known))}"
+        )
+    if kind == "missing":
+        return f"'{key}' is missing", None
+    if kind in ("int_parsing", "int_type", "int_from_float"):
+        return f"{key}: {value!r} is not a whole number", "write digits only, such as 100000"
+    if kind == "string_type":
+        if isinstance(value, float | bool) or value is None:
+            return (
+                f"{key}: {value!r} is a JSON {type(value).__name__}, not a text",
+                "quote it, so that it reaches the command as you wrote it",
+            )
+        return f"{key}: a text was expected, not a {_kind(value)}", None
+    if kind in ("tuple_type", "list_type"):
+        return f"{key}: a list was expected, not a {_kind(value)}", "begin each item with '- '"
+    if kind in ("model_type", "dict_type"):
+        return f"{key}: a block of keys was expected, not a {_kind(value)}", None
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}", None
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "block"
+    return "list" if isinstance(value, list | tuple) else f"text ({str(value)[:40]!r})"
+
+
+def _known_keys(location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys of the model at a place in the spec."""
+    model: Any = Spec
+    for part in location:
+        model = _inside(model, part)
+        if model is None:
+            return list(Spec.model_fields)
+    fields = model.model_fields if _is_model(model) else {}
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _inside(model: Any, part: str | int) -> Any:  # noqa: ANN401 (types as values)
+    if _is_model(model):
+        for name, field in model.model_fields.items():
+            if part in (name, field.alias):
+                return _model_in(field.annotation, keep_mapping=True)
+        return None
+    return _model_in(typing.get_args(model)[1]) if typing.get_origin(model) is dict else None
+
+
+def _is_model(kind: Any) -> bool:  # noqa: ANN401 (types as values)
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _model_in(annotation: Any, *, keep_mapping: bool = False) -> Any:  # noqa: ANN401 (as above)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _model_in(typing.get_args(annotation)[0], keep_mapping=keep_mapping)
+    if origin in (typing.Union, types.UnionType):
+        found = [_model_in(arg, keep_mapping=keep_mapping) for arg in typing.get_args(annotation)]
+        return next((item for item in found if item is not None), None)
+    if keep_mapping and origin is dict:
+        return annotation
+    return annotation if _is_model(annotation) else None

@@ -1,0 +1,44 @@
+"""Names that are safe as file names, job names and queue items, and the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_LONGEST = 128  # leaves room for suffixes within NAME_MAX (255) and job name limits
+
+
+def name_problem(text: str) -> str | None:
+    """Return why ``text`` cannot name a run, component, shard or output, or None."""
+    if not text:
+        return "a name may not be empty"
+    if len(text) > _LONGEST:
+        return f"'{text[:20]}…' has {len(text)} characters; a name has at most {_LONGEST}"
+    if not SAFE.fullmatch(text):
+        return (
+            f"{text!r} is not safe as a file name; use letters, digits and . _ + -, "
+            "beginning with a letter or digit"
+        )
+    return None
+
+
+def _safe(text: str) -> str:
+    problem = name_problem(text)
+    if problem:
+        raise ValueError(problem)
+    return text
+
+
+SafeName = Annotated[str, AfterValidator(_safe)]
+"""Text that is safe as a file name on every system and as a word for every scheduler."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name closest to ``name``, or None when none is close."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None

@@ -1,0 +1,88 @@
+"""Policy: from a verdict to what resubmit does about it, and with which resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from manifest.spec import Resources, Retry
+
+_AGAIN = {"node", "preempted", "vanished", "stage_in", "stage_out"}
+_ONCE_MORE = {"exit_code", "signal", "bad_output"}
+_RAISE = {
+    "oom": ("memory", Fraction(2)),
+    "timeout": ("walltime", Fraction(3, 2)),
+    "disk": ("disk", Fraction(2)),
+}
+_ACTIONS = {"more_memory": "oom", "more_walltime": "timeout", "more_disk": "disk"}
+_FATAL_AFTER = 2  # failures for the same reason
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a shard is submitted again, with what, and why (not)."""
+
+    again: bool
+    resources: Resources
+    why: str
+
+
+def decide(
+    cause: str | None,
+    attempts: list[dict[str, Any]],
+    asked: Resources,
+    retry: Retry,
+    *,
+    forced: bool = False,
+) -> Decision:
+    """Decide about one bad shard.
+
+    Args:
+        cause: of the shard's verdict.
+        attempts: all its attempts, judged, oldest first.
+        asked: the resources of its latest submission.
+        retry: the spec's own policy.
+        forced: the user named this shard or cause.
+    """
+    last = attempts[-1] if attempts else {}
+    action = retry.exit_codes.get(last.get("exit_code") or 0)
+    if action == "never" and not forced:
+        return Decision(False, asked, f"retry: exit code {last['exit_code']} is never tried again")
+    kind = _ACTIONS.get(action or "", cause)
+    if kind in _RAISE:
+        return _raised(kind, last, asked, retry, forced=forced)
+    if forced or action == "again" or cause in _AGAIN:
+        return Decision(True, asked, "again, same resources")
+    if cause in _ONCE_MORE:
+        same = sum(attempt["cause"] == cause for attempt in attempts)
+        if same < _FATAL_AFTER:
+            return Decision(True, asked, "once more, same resources")
+        return Decision(False, asked, f"{same} attempts ended in {cause}; not tried again by itself")
+    return Decision(False, asked, f"{cause} needs a hand first; it is not tried again by itself")
+
+
+def _raised(
+    kind: str, last: dict[str, Any], asked: Resources, retry: Retry, *, forced: bool
+) -> Decision:
+    name, factor = _RAISE[kind]
+    now = getattr(asked, name)
+    seen = _seen(kind, last)
+    larger = max((value for value in (now, seen) if value is not None), default=None)
+    if larger is None:
+        return Decision(True, asked, f"again; no {name} was asked for, so none is raised")
+    wanted = -int(-larger * factor // 1)
+    cap = getattr(retry, f"max_{name}")
+    if cap is not None and wanted > cap:
+        wanted = cap
+        if now is not None and wanted <= now and not forced:
+            return Decision(False, asked, f"{name} is already at its cap (retry.max_{name})")
+    return Decision(True, asked.model_copy(update={name: wanted}), f"{name} raised")
+
+
+def _seen(kind: str, last: dict[str, Any]) -> int | None:
+    if kind == "oom" and last.get("peak"):
+        return int(last["peak"]["bytes"])
+    if kind == "timeout" and last.get("wall_s") is not None:
+        return int(last["wall_s"])
+    return None

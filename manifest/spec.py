@@ -1,0 +1,189 @@
+"""The spec: what a user writes in farmhand.yaml, as frozen models."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from manifest.checks import Check, Frozen, MergeSpec, TextRule
+from manifest.names import SafeName
+from manifest.units import Bytes, Seconds
+
+SCHEDULERS = ("local", "nohup")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Read-only in bash (an assignment would end the job) or the payload's own.
+_RESERVED_ENV = {"UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"}
+MAX_WORD_BYTES = 131_071  # MAX_ARG_STRLEN of Linux is 131,072 with the closing NUL: execve(2)
+
+
+def _path_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _seed_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
+    return value if isinstance(value, dict | Seed) else {"base": value}
+
+
+class Seed(Frozen):
+    """Either ``base`` (a shard's seed is base + start) or ``spawn`` (independent streams)."""
+
+    base: int | None = Field(default=None, ge=0)
+    spawn: int | None = Field(default=None, ge=0)
+    bits: int = Field(default=63, ge=16, le=64)
+    """Width of spawned seeds; 29 keeps them below Pythia's 900,000,000."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.base is None) == (self.spawn is None):
+            message = "a seed is a number, or {spawn: NUMBER} for independent streams"
+            raise ValueError(message)
+        return self
+
+
+SeedField = Annotated[Seed, BeforeValidator(_seed_short_form)]
+
+
+class Work(Frozen):
+    """What is to be done in all."""
+
+    count: int = Field(gt=0)
+    """Number of equal units (toys, events) to divide."""
+    seed: SeedField | None = None
+
+
+class Input(Frozen):
+    """A file or directory that the command reads, relative to the spec."""
+
+    path: str = Field(min_length=1)
+    references: tuple[str, ...] = ()
+    """JSONPath expressions: texts in this JSON or YAML file that name further inputs,
+    relative to the file itself."""
+
+
+class Output(Frozen):
+    """A file that the command writes into its attempt directory."""
+
+    path: str = Field(min_length=1)
+    check: Check | None = None
+    publish: SafeName | None = None
+    """Also show the accepted file as RUN/outputs/<publish>/<shard name>."""
+
+
+class Resources(Frozen):
+    """What one shard needs. What is left out is not asked for."""
+
+    cpus: int | None = Field(default=None, gt=0)
+    memory: Bytes | None = None
+    disk: Bytes | None = None
+    gpus: int | None = Field(default=None, gt=0)
+    walltime: Seconds | None = None
+    grace: Seconds | None = None
+    stop_signal: Literal["TERM", "INT", "HUP", "USR1", "USR2", "QUIT"] = "TERM"
+
+    def over(self, other: Resources | None) -> Resources:
+        """Return these resources with what they leave out taken from ``other``."""
+        if other is None:
+            return self
+        return other.model_copy(update={k: getattr(self, k) for k in self.model_fields_set})
+
+
+class Logs(Frozen):
+    """Rules for what a shard prints."""
+
+    stdout: TextRule | None = None
+    stderr: TextRule | None = None
+
+
+class Component(Frozen):
+    """A named part of a run with its own work, resources and parameters."""
+
+    work: Work
+    shards: int | None = Field(default=None, gt=0)
+    resources: Resources | None = None
+    params: dict[str, str] = Field(default_factory=dict)
+
+
+RetryAction = Literal["again", "never", "more_memory", "more_walltime", "more_disk"]
+
+
+class Retry(Frozen):
+    """What resubmit does about a failure, where the defaults do not suit."""
+
+    exit_codes: dict[int, RetryAction] = Field(default_factory=dict)
+    max_memory: Bytes | None = None
+    max_walltime: Seconds | None = None
+    max_disk: Bytes | None = None
+
+
+class Spec(Frozen):
+    """One run. Paths are relative to the directory of the spec file."""
+
+    name: SafeName
+    work: Work | None = None
+    components: dict[SafeName, Component] = Field(default_factory=dict)
+    shards: int = Field(default=1, gt=0)
+    shard_name: str | None = None
+    command: tuple[str, ...] = ()
+    script: str | None = None
+    arguments: tuple[str, ...] = ()
+    inputs: dict[SafeName, Annotated[Input, BeforeValidator(_path_short_form)]] = Field(
+        default_factory=dict
+    )
+    outputs: dict[SafeName, Annotated[Output, BeforeValidator(_path_short_form)]] = Field(
+        default_factory=dict
+    )
+    env: dict[str, str] = Field(default_factory=dict)
+    prologue: str | None = None
+    workdir: str | None = None
+    threads: int | Literal["cpus"] = 1
+    resources: Resources = Resources()
+    logs: Logs = Logs()
+    retry: Retry = Retry()
+    merge: MergeSpec | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.work is None) == (not self.components):
+            message = "say what is to be done: exactly one of work: and components:"
+            raise ValueError(message)
+        if bool(self.command) == (self.script is not None):
+            message = "say what to run: exactly one of command: (an argument list) and script:"
+            raise ValueError(message)
+        if self.arguments and self.script is None:
+            message = "arguments: go with script:; with command: they are part of the list"
+            raise ValueError(message)
+        if self.command and not self.command[0]:
+            message = "the first word of command: is empty"
+            raise ValueError(message)
+        for name in self.env:
+            _check_env_name(name)
+        self._check_merge()
+        return self
+
+    def _check_merge(self) -> None:
+        if self.merge is None:
+            return
+        chosen = self.merge.output
+        if chosen is None and len(self.outputs) != 1:
+            message = f"merge.output: name one of the {len(self.outputs)} declared outputs"
+            raise ValueError(message)
+        if chosen is not None and chosen not in self.outputs:
+            message = f"merge.output: '{chosen}' is not declared under outputs:"
+            raise ValueError(message)
+
+    def parts(self) -> list[tuple[str | None, Component]]:
+        """Return the components in order; a top-level ``work:`` is one without a name."""
+        if self.work is not None:
+            return [(None, Component(work=self.work, shards=self.shards))]
+        return list(self.components.items())
+
+
+def _check_env_name(name: str) -> None:
+    if not _ENV_NAME.fullmatch(name):
+        message = f"env: {name!r} is not a variable name"
+        raise ValueError(message)
+    if name in _RESERVED_ENV or name.startswith("FARMHAND_"):
+        message = f"env: {name} is read-only or farmhand's own"
+        raise ValueError(message)

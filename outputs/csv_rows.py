@@ -1,0 +1,91 @@
+"""Tables as rows of (fields, raw bytes): the csv module decides where a row ends.
+
+Importing this module lifts csv's limit of 131,072 characters a field for the whole process.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+
+BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class TableError(ValueError):
+    """What stands in a file cannot be read as a table; the text says where and why."""
+
+
+@dataclass(slots=True)
+class Table:
+    """One open table: its header, then its rows.
+
+    Iterating yields ``(fields, raw)`` for each data row; ``raw`` are the row's bytes as they stand
+    in the file, line ends included. Lines without anything on them are no rows.
+    """
+
+    file: BinaryIO
+    delimiter: str = ","
+    seen: Callable[[bytes], None] | None = None
+    """Told of every physical line that is read (a text rule looks at the same pass)."""
+    header: list[str] = field(init=False)
+    raw_header: bytes = field(init=False)
+    _rows: Iterator[tuple[list[str], bytes]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the header.
+
+        Raises:
+            TableError: there is none, or the file is UTF-16.
+        """
+        self._rows = self._read()
+        first = next(self._rows, None)
+        if first is None:
+            raise TableError("has no header line")
+        self.header, self.raw_header = first
+
+    def __iter__(self) -> Iterator[tuple[list[str], bytes]]:
+        """Yield the data rows.
+
+        Raises:
+            TableError: malformed quoting, or a row with another number of fields than the header.
+        """
+        width = len(self.header)
+        for number, (fields, raw) in enumerate(self._rows, start=1):
+            if len(fields) != width:
+                raise TableError(f"data row {number} has {len(fields)} fields, the header {width}")
+            yield fields, raw
+
+    def _read(self) -> Iterator[tuple[list[str], bytes]]:
+        pending: list[bytes] = []
+
+        def lines() -> Iterator[str]:
+            for number, line in enumerate(self.file):
+                if self.seen is not None:
+                    self.seen(line)
+                if number == 0:
+                    if line.startswith(_UTF16):
+                        raise TableError("is UTF-16; write it as UTF-8")
+                    line = line.removeprefix(BOM)  # noqa: PLW2901 (the mark is no part of the line)
+                pending.append(line)
+                yield line.decode("utf-8", "surrogateescape")
+
+        reader = csv.reader(lines(), delimiter=self.delimiter, strict=True)
+        while True:
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise TableError(f"line {reader.line_num}: {error}") from error
+            raw = b"".join(pending)
+            pending.clear()
+            if fields:
+                yield fields, raw

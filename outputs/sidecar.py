@@ -1,0 +1,102 @@
+"""``<target>.merge.json``: where each part of a merged result came from, and what it lacks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from outputs.job import missing_rows
+from outputs.staged import StagedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from outputs.facts import Source
+    from outputs.job import MergeJob
+    from outputs.staged import StagedDirectory
+
+SCHEMA = "farmhand.merge.v1"
+
+
+def sidecar_path(target: str) -> str:
+    """Return the sidecar's path; a trailing slash of a directory target does not count.
+
+    >>> sidecar_path("/r/merged.csv")
+    '/r/merged.csv.merge.json'
+    """
+    return os.path.abspath(target) + ".merge.json"
+
+
+def publish_with_sidecar(
+    job: MergeJob,
+    result: StagedFile | StagedDirectory,
+    parts: Sequence[dict[str, int]],
+    outputs: Sequence[dict[str, Any]],
+) -> str:
+    """Publish a finished result together with its sidecar; return the sidecar's path.
+
+    The sidecar is on the disk before the result gets its name, so a full disk changes nothing.
+
+    Args:
+        job: the merge.
+        result: finished and read back.
+        parts: for each source what it gave: ``bytes``, ``rows``.
+        outputs: for each result file its ``path`` relative to the sidecar, and its counts.
+
+    Raises:
+        UserError: one of the two cannot be written.
+    """
+    with StagedFile(sidecar_path(job.target)) as sidecar:
+        document = _document(job, parts, outputs)
+        sidecar.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+        sidecar.finish()
+        result.publish()
+        sidecar.publish()
+        return sidecar.target
+
+
+def _document(
+    job: MergeJob, parts: Sequence[dict[str, int]], outputs: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    totals: dict[str, int] = {}
+    for part in parts:
+        for name, number in part.items():
+            totals[name] = totals.get(name, 0) + number
+    return {
+        "schema": SCHEMA,
+        "kind": job.spec.kind,
+        "created_at_utc": job.created_at_utc,
+        "run": dict(job.run),
+        "complete": not job.missing,
+        "n_shards": len(job.sources),
+        "counts": totals,
+        "outputs": list(outputs),
+        "missing": missing_rows(job.missing),
+        "sources": [
+            source_row(source) | part for source, part in zip(job.sources, parts, strict=True)
+        ],
+    }
+
+
+def source_row(source: Source) -> dict[str, Any]:
+    """Return the provenance of one source."""
+    facts = source.facts
+    return {
+        "shard_index": facts.index,
+        "name": facts.name,
+        "component": facts.component,
+        "attempt": facts.attempt,
+        "path": source.shown,
+    }
+
+
+def listed_files(target: str) -> set[str] | None:
+    """Return the names an earlier merge wrote into a directory target, None when none did."""
+    try:
+        with open(sidecar_path(target), "rb") as file:
+            document = orjson.loads(file.read())
+        return {os.path.basename(output["path"]) for output in document["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

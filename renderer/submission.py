@@ -1,0 +1,53 @@
+"""What a scheduler's renderer is given and what it gives back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from manifest.layout import shard_dir
+from manifest.spec import Resources
+from manifest.store import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A submission on its way to disk."""
+
+    run: str
+    """Absolute path that the run will have; this is what scripts contain."""
+    root: str
+    """Where to write now: the run, or the directory in which it is being made."""
+    run_id: str
+    plan_id: str
+    submission: Submission
+    resources: Resources
+    shards: Iterable[tuple[int, str]]
+    """(index, name) of the shards, in order; read once."""
+    nested: bool
+
+    @property
+    def folder(self) -> str:
+        """Return the scripts' directory relative to the run: the run itself, or resubmit-<k>."""
+        return "" if self.submission.id == 1 else f"resubmit-{self.submission.id}"
+
+    def shard_folder(self, index: int, name: str) -> str:
+        """Return the directory of a shard's own script, relative to the run."""
+        return os.path.join(self.folder, shard_dir(index, name, nested=self.nested))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What to type next, and what to say about it."""
+
+    commands: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+class SchedulerModule(Protocol):
+    """A module of this room that renders for one scheduler; CONTRIBUTING.md shows how to add one."""
+
+    def render(self, target: Target) -> Written:
+        """Write the scripts of a submission."""
