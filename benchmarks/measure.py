@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB on Linux
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB on Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def cost_of(command: Sequence[str], *, cwd: str | None = None, stdin: str | None
     if child.returncode != 0:
         message = f"{list(command)} ended with {child.returncode}: {said[-2000:].decode()}"
         raise RuntimeError(message)
-    return Cost(wall, usage.ru_maxrss * _RSS_UNIT)
+    return Cost(wall, usage.ru_maxrss * RSS_UNIT)
 
 
 def baseline(*arguments: str) -> Cost:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, markdown
@@ -54,6 +56,12 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
         yield from merge_rows(folder, shards, times)
 
 
+def own_peak() -> float:
+    """Return the peak memory of this process in MB: a child's peak begins there."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * RSS_UNIT / (1 << 20)
+
+
 def main() -> None:
     """Measure, saying what; print the table at the end."""
     arguments = parse_arguments()
@@ -64,7 +72,8 @@ def main() -> None:
             rows.append(row)
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.machine()}; median of {1 if arguments.quick else 3}, warm page cache.\n"
+        f"{platform.machine()}; median of {1 if arguments.quick else 3}, warm page cache. "
+        f"Peaks below {own_peak():.0f} MB, those of the measuring process, cannot be told.\n"
     )
     print(markdown(rows))
 

@@ -105,9 +105,7 @@ def stamped(header: Header) -> Header:
 class _BlockFold:
     """One block of 1,000 shards."""
 
-    def __init__(
-        self, facts: RunFacts, world: World, path: str, plan_id: str, number: int
-    ) -> None:
+    def __init__(self, facts: RunFacts, world: World, path: str, plan_id: str, number: int) -> None:
         self.facts = facts
         self.world = world
         self.path = path

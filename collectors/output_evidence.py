@@ -28,9 +28,9 @@ def wants_check(attempt: Attempt) -> bool:
     )
 
 
-def check_attempt(facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: dict[str, str]) -> (
-    list[dict[str, Any]]
-):
+def check_attempt(
+    facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: dict[str, str]
+) -> list[dict[str, Any]]:
     """Return one entry an output: name, path in the run, bytes, mtime_ns, problem."""
     found = []
     for name, output in facts.spec.outputs.items():
@@ -52,7 +52,11 @@ def check_attempt(facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: d
 
 def _entry(name: str, shown: str, path: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "name": name, "path": shown, "bytes": None, "mtime_ns": None, "problem": None,
+        "name": name,
+        "path": shown,
+        "bytes": None,
+        "mtime_ns": None,
+        "problem": None,
     }
     try:
         status = os.stat(path)
@@ -85,9 +89,7 @@ def _checked(
     return problem
 
 
-def check_all(
-    facts: RunFacts, due: list[tuple[ShardFacts, Attempt, dict[str, str]]]
-) -> None:
+def check_all(facts: RunFacts, due: list[tuple[ShardFacts, Attempt, dict[str, str]]]) -> None:
     """Check the outputs of many attempts; side by side when commands have to be run."""
 
     def one(item: tuple[ShardFacts, Attempt, dict[str, str]]) -> None:

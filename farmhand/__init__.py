@@ -14,7 +14,9 @@ def _demote_pythonpath() -> None:
     Physics set-ups put directories there that hold a ``renderer/`` or an old pydantic, which would
     win over farmhand's own rooms and libraries.
     """
-    entries = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(":") if entry]
+    entries = [
+        os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(":") if entry
+    ]
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     demoted = [path for path in sys.path if path in entries and path != own]
     sys.path[:] = [path for path in sys.path if path not in demoted] + demoted

@@ -59,7 +59,7 @@ class VerbGroup(TyperGroup):
         app.command(cmd_name, hidden=verb.hidden)(module.verb)
         return typer.main.get_command(app)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 (as above)
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 (as above)
         """List the verbs without importing them."""
         with formatter.section("Verbs"):
             formatter.write_dl([(name, VERBS[name].about) for name in self.list_commands(ctx)])

@@ -65,8 +65,11 @@ def _newest(out_dir: str, *, writes: bool) -> str:
     except OSError:
         entries = []
     found = sorted(
-        ((os.stat(os.path.join(path, "plan", "id")).st_mtime_ns, path) for path in entries
-         if os.path.exists(os.path.join(path, "plan", "id"))),
+        (
+            (os.stat(os.path.join(path, "plan", "id")).st_mtime_ns, path)
+            for path in entries
+            if os.path.exists(os.path.join(path, "plan", "id"))
+        ),
         reverse=True,
     )
     if not found:

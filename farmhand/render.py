@@ -70,7 +70,8 @@ def verb(  # noqa: PLR0913 (one parameter an option)
     if scheduler not in SCHEDULERS:
         guess = nearest(scheduler, SCHEDULERS)
         raise UserError(
-            f"there is no scheduler '{scheduler}'" + (f"; did you mean '{guess}'?" if guess else ""),
+            f"there is no scheduler '{scheduler}'"
+            + (f"; did you mean '{guess}'?" if guess else ""),
             hint=f"known are {', '.join(SCHEDULERS)}",
         )
     extra = {} if shards is None else {"shards": str(shards)}
@@ -88,9 +89,7 @@ def verb(  # noqa: PLR0913 (one parameter an option)
     _render(source, plan, scheduler, out_dir, run_id)
 
 
-def _render(
-    source: Source, plan: Plan, scheduler: str, out_dir: str, run_id: str | None
-) -> None:
+def _render(source: Source, plan: Plan, scheduler: str, out_dir: str, run_id: str | None) -> None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     name = run_id or f"{source.spec.name}-{stamp}"
     run, written = make_run(plan, scheduler, out_dir, name)

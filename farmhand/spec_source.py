@@ -29,9 +29,9 @@ class Source:
     """The document behind it."""
 
 
-def read_source(path: str | None, words: Sequence[str], sets: Sequence[str], extra: dict[str, str]) -> (
-    Source
-):
+def read_source(
+    path: str | None, words: Sequence[str], sets: Sequence[str], extra: dict[str, str]
+) -> Source:
     """Read the spec that a command line means.
 
     Args:

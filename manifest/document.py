@@ -30,7 +30,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEPTH = 100
 _ALIASED = 200_000  # values that aliases may add to those written out
 _LONG_KEY = 1000  # YAML wants `? key` beyond 1024 characters
-_LONG_HINT = 70
+_SHOWN = 70
 
 # What YAML 1.1 refuses as it is or reads as a line break, and would change or drop in a value.
 _NOT_AS_IT_IS = re.compile(
@@ -130,9 +130,13 @@ def _place(text: str, index: int, source: str) -> str:
 def _kind(value: Tree) -> str:
     if isinstance(value, dict | list):
         return "a block" if isinstance(value, dict) else "a list"
-    if isinstance(value, str):
-        return f"'{value}'" if len(value) < _LONG_HINT else "a text"
-    return json.dumps(value)
+    return _shown(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _shown(text: str) -> str:
+    """Return a text for a message: in quotes, on one line, and cut when it is long."""
+    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"'{short}'" if short.isprintable() else _quoted(short)
 
 
 def _is_index(part: str, values: list[Tree]) -> bool:
@@ -274,7 +278,7 @@ class _Builder:
             key = self._key(event, start, depth)
             line = event.start_mark.line + 1
             if key in value:
-                what = f"'{key}' is given twice, in line {lines[key]} and in line {line}"
+                what = f"{_shown(key)} is given twice, in line {lines[key]} and in line {line}"
                 raise self._refusal(what, event, "keep one of them")
             lines[key] = line
             value[key] = self._value(next(self._events), depth + 1)
@@ -356,7 +360,7 @@ def _quote_hint(text: str, index: int) -> str:
     pattern = _FLOW_VALUE if in_flow else _BLOCK_VALUE
     found = pattern.match(text[index : end if end >= 0 else None])
     value = found[0].strip() if found else ""
-    return f"quote it: {_quoted(value)}" if 0 < len(value) < _LONG_HINT else "quote it"
+    return f"quote it: {_quoted(value)}" if 0 < len(value) < _SHOWN else "quote it"
 
 
 # --- JSON ----------------------------------------------------------------------------------------
@@ -370,7 +374,7 @@ def _read_json(text: str, source: str) -> Tree:
         if len(value) < len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise UserError(f"'{twice}' is given twice in one block", where=source)
+            raise UserError(f"{_shown(twice)} is given twice in one block", where=source)
         return value
 
     def number(digits: str) -> float:
@@ -424,7 +428,8 @@ def parse_set(assignment: str) -> tuple[tuple[str, ...], Tree]:
     name, equals, text = assignment.partition("=")
     path = tuple(name.split("."))
     if not equals or not all(path) or len(path) > _DEPTH:
-        raise UserError(f"--set {assignment}: this is no assignment", hint="write --set a.b=VALUE")
+        what = f"--set takes a path, = and a value, not {_shown(assignment)}"
+        raise UserError(what, hint="write --set a.b=VALUE")
     source = f"--set {name}"
     if text.startswith("{{") and not _NO_ARGUMENT.search(text):
         return path, text
@@ -455,7 +460,7 @@ def _place_value(node: Tree, path: tuple[str, ...], done: int, value: Tree) -> T
         hint = f"set {name} itself" if name else None
         raise UserError(f"{name} is {_kind(node)}, not a block", where=where, hint=hint)
     if not _is_index(part, node):
-        what = f"{name} is a list of {len(node)}, and '{part}' is not the number of an item"
+        what = f"{name} is a list of {len(node)}, and {_shown(part)} is not the number of an item"
         hint = f"count from 0 to {len(node) - 1}" if node else f"set {name} itself"
         raise UserError(what, where=where, hint=hint)
     index = int(part)

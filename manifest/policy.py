@@ -58,7 +58,9 @@ def decide(
         same = sum(attempt["cause"] == cause for attempt in attempts)
         if same < _FATAL_AFTER:
             return Decision(True, asked, "once more, same resources")
-        return Decision(False, asked, f"{same} attempts ended in {cause}; not tried again by itself")
+        return Decision(
+            False, asked, f"{same} attempts ended in {cause}; not tried again by itself"
+        )
     return Decision(False, asked, f"{cause} needs a hand first; it is not tried again by itself")
 
 

@@ -104,7 +104,7 @@ def read_manifest(path: str) -> Manifest:
         raise UserError(f"the manifest cannot be read: {error.strerror}", where=path) from error
     fast = _fast_parts(data)
     try:
-        head, plans, results = fast if fast else _slow_parts(data)
+        head, plans, results = fast or _slow_parts(data)
         _refuse_newer(head, path)
         header = Header.model_validate(head)
     except (ValueError, ValidationError, KeyError, TypeError) as error:

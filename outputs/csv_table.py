@@ -67,7 +67,7 @@ class _Pool:
 
     def finish_row(self, raw: bytes, last: str | None) -> bytes:
         """Return a row with the source column's value added and a newline at the end."""
-        bare = raw.rstrip(b"\r\n") if raw[-1:] in b"\r\n" else raw
+        bare = raw.removesuffix(b"\n").removesuffix(b"\r")
         newline = raw[len(bare) :] or self.newline
         if last is None:
             return bare + newline

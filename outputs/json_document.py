@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from manifest.checks import JsonCheck
     from outputs.facts import ShardFacts
 
-_UNFINISHED = re.compile(r'[^\s"{}\[\],:]{0,16}\s*\Z')
+_UNFINISHED = re.compile(r"[\w.+\\-]{0,16}\s*\Z")
 """What may follow the failing position of a cut document: the beginning of one token."""
 
 

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from manifest.checks import TextRule
 
 PIECE = 1 << 20
-"""Bytes of a line that are searched at once: a longer line is searched in pieces."""
+"""Bytes of a line that are searched at once: a longer line is searched in pieces (``$`` then
+matches at the end of a piece too)."""
+_OVERLAP = 4096
+"""Bytes of the piece before that are searched again, for matches across the seam."""
 _EVIDENCE = 120
 """Characters of an offending line that a message shows."""
 
@@ -21,7 +24,8 @@ class RuleWatch:
 
     rule: TextRule
     _line: int = 0
-    _whole: bool = True
+    _before: bytes = b""
+    """The end of the piece before, when the line goes on."""
     _found: bool = False
     _offence: str | None = None
     _require: re.Pattern[str] | None = field(init=False)
@@ -34,13 +38,14 @@ class RuleWatch:
 
     def feed(self, line: bytes) -> None:
         """Look at one line, or at the next piece of a very long one."""
-        if self._whole:
-            self._line += 1
-        self._whole = line.endswith(b"\n")
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if self._forbid is not None and self._offence is None and self._forbid.search(text):
+        first = not self._before
+        self._line += first
+        text = (self._before + line).decode("utf-8", "replace").rstrip("\r\n")
+        self._before = b"" if line.endswith(b"\n") else line[-_OVERLAP:]
+        at = 0 if first else 1  # from 1 on, ^ does not match in the middle of a line
+        if self._forbid is not None and self._offence is None and self._forbid.search(text, at):
             self._offence = f"line {self._line} matches '{self.rule.forbid}': {_clip(text)}"
-        if self._require is not None and not self._found and self._require.search(text):
+        if self._require is not None and not self._found and self._require.search(text, at):
             self._found = True
 
     @property

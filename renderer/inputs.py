@@ -115,9 +115,7 @@ def _fingerprint(path: str, source: str, root: str) -> Fingerprint:
             with open(source, "rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(
-            f"input '{path}' cannot be read: {error.strerror}", where=source
-        ) from error
+        raise UserError(f"input '{path}' cannot be read: {error.strerror}", where=source) from error
     staged = None if os.path.isabs(path) else os.path.relpath(source, root)
     return Fingerprint(path, source, staged, status.st_size, status.st_mtime_ns, digest)
 
@@ -159,7 +157,9 @@ def _load(source: str, where: str) -> Any:  # noqa: ANN401 (any document)
             text = stream.read()
         return json.loads(text) if source.endswith(".json") else yaml.safe_load(text)
     except OSError as error:
-        raise UserError(f"input '{source}' cannot be read: {error.strerror}", where=where) from error
+        raise UserError(
+            f"input '{source}' cannot be read: {error.strerror}", where=where
+        ) from error
     except (ValueError, yaml.YAMLError) as error:
         raise UserError(
             f"{source} is neither JSON nor YAML, so its references cannot be found: {error}",

@@ -36,8 +36,7 @@ def render(target: Target) -> Written:
     pattern = shlex.quote(os.path.join(target.run, target.folder, "shards"))
     depth = "/*/*/" if target.nested else "/*/"
     line = (
-        f"for script in {pattern}{depth}batchScript.sh; do "
-        'nohup "$script" >/dev/null 2>&1 & done'
+        f'for script in {pattern}{depth}batchScript.sh; do nohup "$script" >/dev/null 2>&1 & done'
     )
     note = f"This starts all {count} at once; farmhand run {shlex.quote(target.run)} takes turns."
     return Written((line,), (note,) if count > 1 else ())

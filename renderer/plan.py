@@ -106,6 +106,14 @@ def make_plan(spec: Spec, base: str) -> Plan:
     return Plan(spec, base, parts, inputs, segments, argv, env, outputs, pattern)
 
 
+def planned_only(spec: Spec) -> Plan:
+    """Work out the rows of a spec whose inputs were found before; good for ``plan_blocks``."""
+    parts = plan_parts(spec)
+    names = _names(spec, parts)
+    pattern = parse_word(spec.shard_name, "shard_name", names) if spec.shard_name else None
+    return Plan(spec, "", parts, Inputs({}, ()), Segments({}), [], [], {}, pattern)
+
+
 def _names(spec: Spec, parts: list[Part]) -> Names:
     params = set(parts[0].component.params)
     for part in parts[1:]:
@@ -239,7 +247,8 @@ class PlanWriter:
 def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list[bytes]]:
     """Write plan/ of a run directory; return the plan id, plan rows and first result rows."""
     writer = PlanWriter(run)
-    writer.write("spec.json", plan.spec.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
+    writer.write("spec.json", plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n")
+    writer.write("run.json", orjson.dumps({"run_id": ids.run_id, "run_uuid": ids.uuid}) + b"\n")
     _stage(plan.inputs.files, run)
     writer.write(
         "inputs.json",
@@ -284,13 +293,12 @@ def _output_lines(plan: Plan, block: list[Row]) -> bytes:
     """Return one line of JSON a shard: the paths of its outputs by name."""
     columns = []
     for name, word in plan.outputs.items():
-        column = BlockTemplate(_one(word), quote=False).render(
-            block_rows(block, plan, heads=False)
-        )
+        column = BlockTemplate(_one(word), quote=False).render(block_rows(block, plan, heads=False))
         paths = column.split("\n")[:-1]
         if len(paths) != len(block):
-            raise UserError("an output's path may not contain a line end",
-                            where=f"outputs.{name}.path")
+            raise UserError(
+                "an output's path may not contain a line end", where=f"outputs.{name}.path"
+            )
         for row, path in zip(block, paths, strict=True):
             refuse_unsafe_path(path, f"outputs.{name}.path (shard {row.shard})")
         columns.append(paths)
@@ -339,13 +347,20 @@ def payload_text(plan: Plan, ids: RunId) -> str:
         prologue=spec.prologue or "",
         workdir=sh(os.path.join(plan.base, spec.workdir)) if spec.workdir else "",
         inputs=[
-            ('"$FARMHAND_RUN"/plan/stage/' + sh(item.staged) if item.staged else sh(item.source),
-             item.size, sh(item.shown))
+            (
+                '"$FARMHAND_RUN"/plan/stage/' + sh(item.staged) if item.staged else sh(item.source),
+                item.size,
+                sh(item.shown),
+            )
             for item in plan.inputs.files[:BLOCK]
         ],
         outputs=[
-            (sh(name), plan.segments.spell[Runtime("outputs", name)],
-             (output.check.min_size if output.check else None) or 0, True)
+            (
+                sh(name),
+                plan.segments.spell[Runtime("outputs", name)],
+                (output.check.min_size if output.check else None) or 0,
+                True,
+            )
             for name, output in spec.outputs.items()
         ],
         stop_signal=spec.resources.stop_signal,

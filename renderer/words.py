@@ -279,7 +279,9 @@ class BlockTemplate:
         self._quote = quote
         body: list[nodes.Node] = [nodes.Output([nodes.Name("head", "load")])]
         for segment in segments:
-            body.append(nodes.Output([nodes.TemplateData(" " if quote else ""), self._text(segment)]))
+            body.append(
+                nodes.Output([nodes.TemplateData(" " if quote else ""), self._text(segment)])
+            )
         body.append(nodes.Output([nodes.TemplateData("\n")]))
         target = nodes.Tuple([nodes.Name(name, "store") for name in _FIELDS], "store")
         loop = nodes.For(target, nodes.Name("rows", "load"), body, [], None, False)
@@ -311,7 +313,7 @@ class BlockTemplate:
             single = BlockTemplate([segment], quote=self._quote)
             for row in held:
                 try:
-                    single._template.render(rows=[row])  # noqa: SLF001 (its own class)
+                    single._template.render(rows=[row])
                 except _FAULTS as error:
                     raise UserError(
                         f"{segment.where} cannot be rendered for shard {row[1]['index']}: {error}",

@@ -44,7 +44,7 @@ FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 INLINE = re.compile(r"`((?:farmhand|make) [^`]+)`")
-VERB = re.compile(r"^  ([a-z]+)(?: |$)", re.MULTILINE)
+VERB = re.compile(r"^  ([a-z]+)  +\S", re.MULTILINE)
 
 
 def name_of(page: Path) -> str:

@@ -130,6 +130,13 @@ REFUSED = [
         "'c' is given twice, in line 3 and in line 5",
         "keep one of them",
     ),
+    (
+        '"\\n": 1\n"\\n": 2\n',
+        2,
+        1,
+        '"\\n" is given twice, in line 1 and in line 2',
+        "keep one of them",
+    ),
     ("? [a]\n: 3\n", 1, 3, KEY, None),
     ("? {a: b}\n: 3\n", 1, 3, KEY, None),
     ("a: &x [b]\n*x : 3\n", 2, 1, KEY, None),
@@ -206,7 +213,8 @@ def test_an_empty_file_points_to_init(text: str | bytes) -> None:
     [
         ("- a\n", "s.yaml", "a list"),
         ("~\n", "s.yaml", "'~'"),
-        ("x" * 100, "s.yaml", "a text"),
+        ("x" * 100, "s.yaml", "'" + "x" * 70 + "…'"),
+        ("a\n\nb", "s.yaml", '"a\\nb"'),
         ("[]", "s.json", "a list"),
         ("null", "s.json", "null"),
         ("1.5", "s.json", "1.5"),
@@ -350,9 +358,10 @@ def test_set_reads_a_path_and_a_value(assignment: str, expected: Any) -> None:
 
 @pytest.mark.parametrize("assignment", ["a.b", "=3", "a..b=3", ".a=3", "", "a." * 200 + "b=3"])
 def test_set_refuses_what_is_no_assignment(assignment: str) -> None:
+    shown = f"'{assignment}'" if len(assignment) < 70 else f"'{'a.' * 35}…'"
     with pytest.raises(UserError) as caught:
         parse_set(assignment)
-    assert caught.value.what == f"--set {assignment}: this is no assignment"
+    assert caught.value.what == f"--set takes a path, = and a value, not {shown}"
     assert caught.value.hint == "write --set a.b=VALUE"
 
 
@@ -513,6 +522,15 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize(
+    "text", ["x\n\n", "\nx", " x\ny", "\tx\ny", "x\n ", "... x", "--- x", "<<"]
+)
+def test_corners_of_writing_read_back(text: str) -> None:
+    data = {text: text, "items": [text, [text]]}
+    assert read(dump_yaml(data)) == data
+
+
 @given(st.lists(TEXTS))
 def test_any_texts_written_here_read_back(texts: list[str]) -> None:
     data = {"command": texts, **{f"k{i}": text for i, text in enumerate(texts)}}
@@ -521,10 +539,10 @@ def test_any_texts_written_here_read_back(texts: list[str]) -> None:
 
 @given(st.dictionaries(st.one_of(TEXTS, LONG_KEYS), TREES, max_size=4))
 def test_any_tree_written_here_reads_back(data: dict[str, Any]) -> None:
-    for value in read_by_each(dump_yaml({"a": data})):
-        assert value == {"a": data}
-        assert list(value["a"]) == list(data)
-        assert not any(isinstance(item, Absent) for item in value["a"].values())
+    for value in read_by_each(dump_yaml(data)):
+        assert value == data
+        assert list(value) == list(data)
+        assert not any(isinstance(item, Absent) for item in value.values())
 
 
 @given(st.lists(TEXTS))

@@ -1,0 +1,109 @@
+"""``farmhand collect``: gather records and outputs into the manifest."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from collectors.run_facts import changed_plan_files
+from farmhand.gather import Gathered, gather, gather_and_write, write_to
+from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.progress import collecting
+from farmhand.publish import publish
+from farmhand.rebuild import rebuild_manifest
+from farmhand.talk import give, give_json, say, short_path, warn
+from manifest.errors import UserError
+from manifest.store import collected_path, read_manifest
+from reports.tally import tally
+
+
+def verb(  # noqa: PLR0913 (one parameter an option)
+    run: RunArgument = None,
+    manifest: ManifestOption = None,
+    out_dir: OutDirOption = "runs",
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Update manifest.json itself.")
+    ] = False,
+    out: Annotated[str | None, typer.Option(metavar="FILE", help="Write there instead.")] = None,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Look at every output again; re-read what changed.")
+    ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Make a lost or damaged manifest anew from the plan."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Gather what the jobs left behind into the manifest.
+
+    Works without any scheduler command: jobs record their own outcome. Outputs are checked once,
+    when their attempt has ended; collecting again reads only what is new.
+
+    Without --in-place the result goes to manifest.collected.json beside the manifest.
+    """
+    if in_place and out is not None:
+        raise UserError("--in-place and --out exclude each other")
+    folder, path = find_run(run, manifest, out_dir, writes=False)
+    if rebuild:
+        rebuild_manifest(folder, path)
+    report_changed_plan(folder)
+    if in_place or rebuild:
+        shards = read_manifest(path).header.shards
+        with collecting(shards) as bar:
+            gathered = gather_and_write(folder, path, recheck=recheck, progress=bar.update)
+        publish(gathered)
+        target = path
+    else:
+        gathered = gather(folder, path, recheck=recheck)
+        target = os.path.abspath(out) if out else collected_path(folder)
+        _write_copy(target, gathered)
+    _tell(gathered, target, in_place=in_place or rebuild, as_json=as_json)
+
+
+def report_changed_plan(run: str) -> None:
+    """Warn when files of the plan are not those that were rendered."""
+    changed = changed_plan_files(run)
+    if changed:
+        warn(
+            f"the plan was edited after it was rendered ({', '.join(changed[:3])}"
+            + (", …" if len(changed) > 3 else "")  # noqa: PLR2004 (as many as shown)
+            + "): jobs that start now may do other work than the manifest says; "
+            "restore plan/ or render a new run"
+        )
+
+
+def _write_copy(target: str, gathered: Gathered) -> None:
+    if os.path.exists(target):
+        os.unlink(target)  # a copy of its own: there is no revision to defend
+    write_to(target, gathered)
+
+
+def _tell(gathered: Gathered, target: str, *, in_place: bool, as_json: bool) -> None:
+    counted = tally(gathered.manifest)
+    if as_json:
+        give_json(
+            {
+                "run_id": gathered.manifest.header.run_id,
+                "manifest": target,
+                "shards": counted.shards,
+                "succeeded": counted.succeeded,
+                "states": dict(counted.states),
+                "bad": len(counted.bad),
+                "records_read": gathered.folded.read,
+                "changed": gathered.folded.changed,
+            }
+        )
+        return
+    give(counted.text())
+    if gathered.folded.strangers:
+        warn(f"{gathered.folded.strangers} files under records/ are not records; passed over")
+    shown = short_path(target)
+    if in_place:
+        say(f"{'updated' if gathered.folded.changed else 'nothing new in'} {shown}")
+    else:
+        say(f"written to {shown}; no verb reads it by itself: name it (farmhand check {shown}),")
+        say("or update the manifest with: farmhand collect --in-place")
+    if counted.bad:
+        say(f"{len(counted.bad)} bad: farmhand check {short_path(gathered.manifest.run)}")

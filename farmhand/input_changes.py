@@ -1,0 +1,73 @@
+"""Inputs that changed after the render: which shards may have read other bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+import orjson
+
+from manifest.errors import Refusal, UserError
+from manifest.layout import ranges
+from manifest.store import Manifest, row_of
+
+
+def changed_inputs(run: str) -> list[dict[str, Any]]:
+    """Return the fingerprints of inputs that are no longer what they were at the render.
+
+    Each gets ``changed_at``, the time of the change in seconds (now unreadable: 0).
+    """
+    path = os.path.join(run, "plan", "inputs.json")
+    try:
+        with open(path, "rb") as stream:
+            fingerprints = orjson.loads(stream.read())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError(f"the list of inputs cannot be read: {error}", where=path) from error
+    return [item for item in fingerprints if _differs(item)]
+
+
+def _differs(item: dict[str, Any]) -> bool:
+    try:
+        status = os.stat(item["source"])
+    except OSError:
+        return False  # gone or elsewhere (a run copied home): it cannot be compared
+    item["changed_at"] = status.st_mtime
+    if status.st_size != item["size"]:
+        return True
+    if status.st_mtime_ns == item["mtime_ns"]:
+        return False
+    if item["sha256"] is None:
+        return True
+    with open(item["source"], "rb") as stream:
+        return bool(hashlib.file_digest(stream, "sha256").hexdigest() != item["sha256"])
+
+
+def refuse_changed_inputs(manifest: Manifest) -> None:
+    """Refuse a merge of shards that may have read different inputs.
+
+    Shards that ended before the change read what was planned; those that ran later read something
+    else, and a mixture of both is no study.
+
+    Raises:
+        Refusal: names the input and the shards that ran after it was changed.
+    """
+    changed = changed_inputs(manifest.run)
+    if not changed:
+        return
+    later: dict[str, list[int]] = {item["shown"]: [] for item in changed}
+    for data in manifest.results:
+        row = row_of(data, manifest.path)
+        for attempt in row["attempts"]:
+            if attempt["attempt"] in row["accepted_attempts"]:
+                for item in changed:
+                    if attempt["ended"] >= item["changed_at"]:
+                        later[item["shown"]].append(row["shard_index"])
+    for shown, indices in later.items():
+        if indices:
+            raise Refusal(
+                f"not merged: the input {shown} was changed after the render, and shards "
+                f"{ranges(indices)} ran after that",
+                where=manifest.run,
+                hint="put the input back and redo those shards, or render a new run",
+            )

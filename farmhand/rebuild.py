@@ -1,0 +1,82 @@
+"""A manifest made anew from the plan, the submissions and the records."""
+
+from __future__ import annotations
+
+import os
+
+import orjson
+from pydantic import ValidationError
+
+from collectors.run_facts import read_facts
+from farmhand.submissions import utc_now
+from farmhand.talk import say, short_path
+from manifest.errors import UserError
+from manifest.layout import blocks
+from manifest.store import (
+    SCHEMA,
+    Header,
+    Submission,
+    manifest_lock,
+    revision_of,
+    write_manifest,
+)
+from renderer.plan import first_result, plan_blocks, plan_row, planned_only
+
+
+def rebuild_manifest(run: str, path: str) -> None:
+    """Write manifest.json from what is beside it; the old file is kept under another name.
+
+    Raises:
+        UserError: the plan or the submissions are gone or damaged as well.
+    """
+    facts = read_facts(run)
+    plan = planned_only(facts.spec)
+    with manifest_lock(run):
+        revision = revision_of(path) or 0
+        header = _header(run, facts.spec.name, facts.shards, revision + 1)
+        kept = None
+        if os.path.exists(path):
+            kept = f"{path}.damaged-{utc_now()}"
+            os.link(path, kept)
+        rows = [row for block in plan_blocks(plan) for row in block]
+        spans = tuple(span for part in plan.parts if (span := part.seed_range()))
+        seeds = {part.seed.base for part in plan.parts if part.seed}
+        header = header.model_copy(
+            update={"seed_ranges": spans, "seed": seeds.pop() if len(seeds) == 1 else None}
+        )
+        write_manifest(path, header, map(plan_row, rows), map(first_result, rows))
+    say(f"rebuilt {short_path(path)} from the plan" + (f"; the old one is {kept}" if kept else ""))
+
+
+def _header(run: str, name: str, shards: int, revision: int) -> Header:
+    folder = os.path.join(run, "submissions")
+    try:
+        with open(os.path.join(run, "plan", "id"), encoding="utf-8") as stream:
+            plan_id = stream.read().strip()
+        numbers = sorted(int(entry[:-5]) for entry in os.listdir(folder) if entry[:-5].isdigit())
+        submissions = []
+        for number in numbers:
+            with open(os.path.join(folder, f"{number}.json"), "rb") as stream:
+                submissions.append(Submission.model_validate_json(stream.read()))
+        with open(os.path.join(run, "plan", "run.json"), "rb") as stream:
+            ids = orjson.loads(stream.read())
+        return Header(
+            schema_version=SCHEMA,
+            revision=revision,
+            run_id=ids["run_id"],
+            run_uuid=ids["run_uuid"],
+            name=name,
+            scheduler=submissions[0].scheduler,
+            plan_id=plan_id,
+            seed=None,
+            shards=shards,
+            created_at_utc=submissions[0].created_at_utc,
+            blocks=(None,) * blocks(shards),
+            submissions=tuple(submissions),
+        )
+    except (OSError, ValidationError, ValueError, KeyError, IndexError) as error:
+        raise UserError(
+            f"the manifest cannot be rebuilt: {error}",
+            where=run,
+            hint="plan/ and submissions/ are needed for it",
+        ) from error

@@ -1,0 +1,187 @@
+"""``farmhand resubmit``: render the bad shards again, with more of what they lacked."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from collectors.fold import stamped
+from farmhand.gather import Gathered, gather
+from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.select import (
+    CauseOption,
+    ShardsOption,
+    chosen_causes,
+    chosen_shards,
+    latest_submission,
+)
+from farmhand.submissions import new_submission, write_submission
+from farmhand.talk import give, give_json, say, short_path
+from manifest.errors import Refusal
+from manifest.layout import ranges
+from manifest.policy import decide
+from manifest.spec import Resources
+from manifest.states import is_bad
+from manifest.store import Submission, manifest_lock, result_head, row_of, write_manifest
+from manifest.units import format_bytes, format_duration
+from renderer.submission import Written
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Bad shards that are submitted again with the same resources."""
+
+    resources: Resources
+    asked: Resources
+    why: str
+    shards: list[tuple[int, str]]
+
+
+def verb(  # noqa: PLR0913 (one parameter an option)
+    run: RunArgument = None,
+    manifest: ManifestOption = None,
+    out_dir: OutDirOption = "runs",
+    shards: ShardsOption = None,
+    cause: CauseOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be rendered.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Render the bad shards again, with more of what they lacked.
+
+    Shards out of memory, time or disk get more of it; lost nodes and the like are simply tried
+    again; failures of the command itself once more. What needs a hand first (setup, cancelled)
+    is left alone unless named by --shards or --cause. Running, pending and unknown shards are
+    never touched. The lines to type next go to stdout.
+    """
+    folder, path = find_run(run, manifest, out_dir, writes=True)
+    with manifest_lock(folder):
+        gathered = gather(folder, path)
+        header = gathered.manifest.header
+        chosen, causes = chosen_shards(shards, header.shards), chosen_causes(cause)
+        groups, left = select(gathered, chosen, causes)
+        for why, count in left.most_common():
+            say(f"left alone: {count} shard{'s' * (count != 1)}: {why}")
+        if not groups:
+            raise Refusal(
+                "nothing to resubmit",
+                where=short_path(folder),
+                hint="farmhand check says how the shards stand; --shards and --cause insist",
+            )
+        if as_json:
+            give_json([_as_json(group) for group in groups])
+        else:
+            for group in groups:
+                say(_describe(group))
+        if dry_run:
+            say("Nothing written (--dry-run).")
+            return
+        written = _write(gathered, groups, path)
+    say("Nothing submitted. Now type:")
+    for line in dict.fromkeys(command for item in written for command in item.commands):
+        if not as_json:
+            give(line)
+
+
+def select(
+    gathered: Gathered, chosen: set[int] | None, causes: set[str] | None
+) -> tuple[list[Group], Counter[str]]:
+    """Return what is submitted again by resources, and why other bad shards are not."""
+    manifest, retry = gathered.manifest, gathered.facts.spec.retry
+    asked = {s.id: Resources.model_validate(s.resources) for s in manifest.header.submissions}
+    latest = latest_submission((s.id, s.shards) for s in manifest.header.submissions)
+    groups: dict[tuple[str, str, str], Group] = {}
+    left: Counter[str] = Counter()
+    for index, data in enumerate(manifest.results):
+        state, cause = result_head(data, manifest.path)
+        named = chosen is not None and index in chosen
+        if (chosen is not None and not named) or not is_bad(state, cause):
+            if named:
+                left[f"{state}, not bad"] += 1
+            continue
+        if causes is not None and cause not in causes:
+            continue
+        row = row_of(data, manifest.path)
+        before = asked[latest[index]]
+        forced = named or causes is not None
+        decision = decide(cause, row["attempts"], before, retry, forced=forced)
+        if not decision.again:
+            left[decision.why] += 1
+            continue
+        key = (decision.resources.model_dump_json(), before.model_dump_json(), decision.why)
+        group = groups.setdefault(key, Group(decision.resources, before, decision.why, []))
+        group.shards.append((index, row["name"]))
+    return list(groups.values()), left
+
+
+def _write(gathered: Gathered, groups: list[Group], path: str) -> list[Written]:
+    """Write one submission for each set of resources, then the manifest that lists them."""
+    manifest = gathered.manifest
+    header = manifest.header
+    number = max(s.id for s in header.submissions)
+    submissions: list[Submission] = list(header.submissions)
+    written = []
+    for resources, members in _by_resources(groups):
+        number += 1
+        while os.path.exists(os.path.join(manifest.run, "submissions", f"{number}.json")):
+            number += 1  # a resubmit that was killed before it wrote the manifest
+        submission = new_submission(
+            number, header.submissions[0].scheduler, (i for i, _ in members), resources
+        )
+        written.append(
+            write_submission(
+                submission,
+                resources,
+                members,
+                run=manifest.run,
+                root=manifest.run,
+                run_id=header.run_id,
+                plan_id=header.plan_id,
+                total=header.shards,
+            )
+        )
+        submissions.append(submission)
+    fresh = stamped(header).model_copy(update={"submissions": tuple(submissions)})
+    write_manifest(path, fresh, manifest.plans, manifest.results)
+    return written
+
+
+def _by_resources(groups: list[Group]) -> list[tuple[Resources, list[tuple[int, str]]]]:
+    merged: dict[str, tuple[Resources, list[tuple[int, str]]]] = {}
+    for group in groups:
+        key = group.resources.model_dump_json()
+        merged.setdefault(key, (group.resources, []))[1].extend(group.shards)
+    return [(resources, sorted(members)) for resources, members in merged.values()]
+
+
+def _describe(group: Group) -> str:
+    changes = [
+        f"{name} {_amount(name, getattr(group.asked, name))} -> "
+        f"{_amount(name, getattr(group.resources, name))}"
+        for name in ("memory", "walltime", "disk")
+        if getattr(group.asked, name) != getattr(group.resources, name)
+    ]
+    count = len(group.shards)
+    which = ranges(index for index, _ in group.shards)
+    shown = which if len(which) <= 40 else which[:40].rpartition(",")[0] + ",..."  # noqa: PLR2004
+    return f"{count} shard{'s' * (count != 1)} ({shown}): {', '.join(changes) or group.why}"
+
+
+def _amount(name: str, value: int | None) -> str:
+    if value is None:
+        return "none"
+    return format_duration(value) if name == "walltime" else format_bytes(value)
+
+
+def _as_json(group: Group) -> dict[str, Any]:
+    return {
+        "shards": [index for index, _ in group.shards],
+        "before": group.asked.model_dump(mode="json", exclude_none=True),
+        "after": group.resources.model_dump(mode="json", exclude_none=True),
+        "why": group.why,
+    }

@@ -1,0 +1,209 @@
+"""``farmhand run``: a pool of shards on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from farmhand.collect import report_changed_plan
+from farmhand.gather import Gathered, gather, gather_and_write
+from farmhand.locate import ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.pool_view import PoolView, free_space_check
+from farmhand.progress import collecting
+from farmhand.publish import publish
+from farmhand.select import ShardsOption, chosen_shards, latest_submission
+from farmhand.talk import give, say, short_path, warn
+from manifest.errors import UserError
+from manifest.spec import Resources
+from manifest.store import Manifest, Submission, result_head
+from manifest.units import format_duration, parse_bytes
+from reports.tally import tally
+from runners.pool import Adopted, Job, PoolResult, run_pool
+from runners.pool_lock import PoolLock
+from runners.processes import live_payloads
+from runners.slots import Slots, choose_slots
+
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the pool is to run."""
+
+    jobs: int | None
+    reserve_cores: int
+    foreground: bool
+    min_free: int
+
+
+def verb(  # noqa: PLR0913 (one parameter an option)
+    run: RunArgument = None,
+    manifest: ManifestOption = None,
+    out_dir: OutDirOption = "runs",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Shards at once. Default: by cores and memory.")
+    ] = None,
+    reserve_cores: Annotated[int, typer.Option(min=0, help="Cores left for others.")] = 0,
+    shards: ShardsOption = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="One at a time, output on the terminal.")
+    ] = False,
+    min_free: Annotated[
+        str, typer.Option(metavar="SIZE", help="Start nothing with less disk space than this.")
+    ] = "100 MB",
+) -> None:
+    """Run a run's shards in a pool on this machine.
+
+    Runs what has not succeeded and is not running; run it again to finish what was interrupted.
+    Ctrl-C ends every job and leaves a manifest that says so.
+    """
+    folder, path = find_run(run, manifest, out_dir, writes=True)
+    try:
+        options = Options(jobs, reserve_cores, foreground, parse_bytes(min_free))
+    except ValueError as error:
+        raise UserError(f"--min-free: {error}") from error
+    with PoolLock(folder):
+        code = _run(folder, path, shards, options)
+    raise typer.Exit(code)
+
+
+def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
+    report_changed_plan(folder)
+    before = gather(folder, path)
+    header = before.manifest.header
+    chosen = chosen_shards(shards, header.shards)
+    adopted = _adopted(folder)
+    due = _due(before.manifest, chosen, {item.shard for item in adopted})
+    _say_unknown(before.manifest, chosen, {item.shard for item in adopted})
+    if not due and not adopted:
+        done = gather_and_write(folder, path)
+        publish(done)
+        give(tally(done.manifest).text())
+        wanted = tally(done.manifest, chosen)
+        say("nothing left to run" if wanted.succeeded == wanted.shards else "nothing to start")
+        return 0 if wanted.succeeded == wanted.shards else 1
+    resources = [_resources(s) for s in header.submissions]
+    slots = _slots(resources, options)
+    if adopted:
+        still = ", ".join(str(item.shard) for item in adopted[:_LISTED])
+        say(f"{len(adopted)} still running from before (shards {still}); not started again")
+    say(f"{len(due)} to run, {slots.count} at a time ({slots.why})")
+    view = PoolView(before.facts, len(due), foreground=options.foreground)
+    with view:
+        result = run_pool(
+            _jobs(folder, before.manifest, due),
+            len(due),
+            slots.count,
+            run_dir=folder,
+            log_path=os.path.join(folder, "logs", "pool.log"),
+            journal_path=os.path.join(folder, "logs", "pool.jsonl"),
+            listener=view,
+            check_space=free_space_check(folder, options.min_free),
+            adopted=adopted,
+        )
+    with collecting(header.shards) as bar:
+        after = gather_and_write(folder, path, progress=bar.update)
+    publish(after)
+    return _summary(after, result, chosen, view)
+
+
+def _adopted(folder: str) -> list[Adopted]:
+    return [
+        Adopted(shard, payload.pid, payload.pid_start)
+        for payload in live_payloads(folder)
+        for shard in payload.shards
+    ]
+
+
+def _due(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> list[int]:
+    due = []
+    for index in sorted(chosen) if chosen is not None else range(manifest.header.shards):
+        state, cause = result_head(manifest.results[index], manifest.path)
+        waiting = state in ("running", "pending") or (state == "unknown" and cause is None)
+        if state != "succeeded" and not waiting and index not in living:
+            due.append(index)
+    return due
+
+
+def _say_unknown(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> None:
+    unknown = []
+    for index in sorted(chosen) if chosen is not None else range(manifest.header.shards):
+        state, cause = result_head(manifest.results[index], manifest.path)
+        if state == "unknown" and cause is None and index not in living:
+            unknown.append(index)
+    if unknown:
+        warn(
+            f"{len(unknown)} shards may still run elsewhere (first: {unknown[0]}); not started. "
+            "farmhand show says where"
+        )
+
+
+def _resources(submission: Submission) -> Resources:
+    return Resources.model_validate(submission.resources)
+
+
+def _slots(resources: list[Resources], options: Options) -> Slots:
+    if options.foreground:
+        return Slots(1, "--foreground")
+    slots = choose_slots(
+        cpus=max((r.cpus or 1 for r in resources), default=1),
+        memory=max((r.memory or 0 for r in resources), default=0) or None,
+        jobs=options.jobs,
+        reserve_cores=options.reserve_cores,
+    )
+    if slots.warning:
+        warn(slots.warning)
+    return slots
+
+
+def _jobs(folder: str, manifest: Manifest, due: list[int]) -> Iterator[Job]:
+    """Yield one call of the payload a shard, as its latest submission asked."""
+    header = manifest.header
+    latest = latest_submission((s.id, s.shards) for s in header.submissions)
+    calls = {}
+    for submission in header.submissions:
+        walltime = _resources(submission).walltime or 0
+        calls[submission.id] = (
+            "/bin/bash",
+            os.path.join(folder, "plan", "shard.sh"),
+            header.plan_id,
+            str(submission.id),
+            "local",
+            "-",
+            "0",
+            str(walltime),
+        )
+    for index in due:
+        yield Job(index, (*calls[latest[index]], str(index)))
+
+
+def _summary(after: Gathered, result: PoolResult, chosen: set[int] | None, view: PoolView) -> int:
+    manifest = after.manifest
+    run = short_path(manifest.run)
+    if result.why_stopped and result.stopped_by is None:
+        warn(result.why_stopped)
+    if result.journal_error:
+        warn(f"the pool's journal could not be written: {result.journal_error}")
+    if result.unended:
+        warn(f"processes that do not end: {', '.join(map(str, result.unended))}")
+    took = format_duration(view.elapsed())
+    say(f"{result.ok} ok, {result.failed} failed, {result.not_started} not started in {took}")
+    counted = tally(manifest)
+    give(counted.text())
+    if result.stopped_by is not None:
+        name = signal.Signals(result.stopped_by).name
+        say(f"stopped by {name}; nothing is left running. Go on with: farmhand run {run}")
+        return 128 + result.stopped_by
+    wanted = tally(manifest, chosen)
+    if wanted.bad:
+        say(f"What is wrong: farmhand check {run}")
+    elif wanted.succeeded < wanted.shards:
+        say(f"Go on with: farmhand run {run}")
+    elif counted.succeeded == counted.shards and after.facts.spec.merge:
+        say(f"Now type: farmhand merge {run}")
+    return 0 if wanted.succeeded == wanted.shards else 1

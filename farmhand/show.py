@@ -1,0 +1,113 @@
+"""``farmhand show``: everything known about one shard."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated, Any
+
+import typer
+
+from collectors.log_tail import tail_lines
+from farmhand.gather import gather
+from farmhand.locate import JsonOption, ManifestOption, OutDirOption, find_run
+from farmhand.talk import give, give_json
+from manifest.errors import UserError
+from manifest.store import Manifest, row_of
+from manifest.units import format_bytes, format_duration
+
+_LINES = 10
+
+
+def verb(
+    first: Annotated[str, typer.Argument(metavar="[RUN] SHARD", help="Run, and the shard's")],
+    second: Annotated[str | None, typer.Argument(metavar="", help="name or number.")] = None,
+    manifest: ManifestOption = None,
+    out_dir: OutDirOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Show everything known about one shard: its plan, every attempt, the ends of its logs."""
+    run, shard = (None, first) if second is None else (first, second)
+    folder, path = find_run(run, manifest, out_dir, writes=False)
+    now = gather(folder, path).manifest
+    index = _index(now, shard)
+    plan = row_of(now.plans[index], path)
+    result = row_of(now.results[index], path)
+    if as_json:
+        give_json({"plan": plan, "result": result})
+        return
+    seed = f", seed {plan['seed']}" if plan["seed"] is not None else ""
+    give(
+        f"shard {index} ({plan['name']}): units {plan['start']} to "
+        f"{plan['start'] + plan['size'] - 1}{seed}"
+    )
+    cause = f" ({result['cause']})" if result["cause"] else ""
+    give(f"{result['state']}{cause}: {result['evidence']}")
+    for attempt in result["attempts"]:
+        _show_attempt(folder, attempt, accepted=attempt["attempt"] in result["accepted_attempts"])
+
+
+def _index(manifest: Manifest, shard: str) -> int:
+    wanted = b'"name":"' + shard.encode() + b'"'
+    for index, row in enumerate(manifest.plans):
+        if wanted in row and row_of(row, manifest.path)["name"] == shard:
+            return index
+    if shard.isdecimal() and int(shard) < manifest.header.shards:
+        return int(shard)
+    raise UserError(
+        f"there is no shard '{shard}'",
+        where=manifest.path,
+        hint=f"give a name, or a number from 0 to {manifest.header.shards - 1}",
+    )
+
+
+def _show_attempt(run: str, attempt: dict[str, Any], *, accepted: bool) -> None:
+    give("")
+    give(f"attempt {attempt['attempt']}" + (" (accepted)" if accepted else ""))
+    cause = f" ({attempt['cause']})" if attempt["cause"] else ""
+    _line("verdict", f"{attempt['state']}{cause}: {attempt['evidence']}")
+    if attempt["submission"] is not None:
+        _line(
+            "submission",
+            f"{attempt['submission']} ({attempt['scheduler']}, {attempt['native_id']})",
+        )
+    if attempt["host"]:
+        _line("host", f"{attempt['host']}, pid {attempt['pid']}")
+    if attempt["started"]:
+        _line("started", _clock(attempt["started"]))
+    if attempt["ended"]:
+        _line("ended", f"{_clock(attempt['ended'])}{_usage(attempt)}")
+    for output in attempt["outputs"] or []:
+        if output["path"]:
+            size = "absent" if output["bytes"] is None else format_bytes(output["bytes"])
+            _line("output", f"{output['path']} ({size})")
+    if attempt["dir"]:
+        for stream in ("stdout", "stderr"):
+            _show_tail(run, f"{attempt['dir']}/{stream}")
+
+
+def _usage(attempt: dict[str, Any]) -> str:
+    parts = []
+    if attempt["wall_s"] is not None:
+        parts.append(f"{format_duration(attempt['wall_s'])} wall")
+    if attempt["cpu_s"] is not None:
+        parts.append(f"{format_duration(attempt['cpu_s'])} CPU")
+    if attempt["peak"]:
+        parts.append(f"{format_bytes(attempt['peak']['bytes'])} peak ({attempt['peak']['source']})")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _show_tail(run: str, path: str) -> None:
+    lines = tail_lines(os.path.join(run, path))
+    if lines:
+        _line("log", path)
+        for line in lines[-_LINES:]:
+            give(f"    | {line}")
+
+
+def _line(label: str, text: str) -> None:
+    give(f"  {label + ':':<11} {text}")
+
+
+def _clock(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))

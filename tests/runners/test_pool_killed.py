@@ -1,0 +1,99 @@
+import os
+import signal
+import socket
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runners.processes import live_payloads
+
+SHARDS = 6
+
+
+def ends(run: Any) -> Counter[int]:
+    return Counter(r[0]["shard"] for r in run.records() if len(r) > 1 and r[1]["exit_code"] == 0)
+
+
+@pytest.mark.parametrize("moment", ["payload", "record", "one end", "three ends"])
+def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
+    run: Any, until: Any, moment: str
+) -> None:
+    run.command("sleep 0.4\n")
+    first = run.drive(SHARDS, 2, 5)
+    moments = {
+        "payload": lambda: live_payloads(run.path),  # perhaps before its start record
+        "record": lambda: len(run.records()) == 2,
+        "one end": lambda: sum(ends(run).values()) >= 1,
+        "three ends": lambda: sum(ends(run).values()) >= 3,
+    }
+    with first:
+        until(moments[moment], moment)
+        first.kill()
+        first.wait()
+    assert run.living()
+    with run.drive(SHARDS, 2, 5) as second:
+        assert second.wait(30) == 0
+    assert not Path(run.path, "overlaps").exists()
+    assert ends(run) == dict.fromkeys(range(SHARDS), 1)
+    assert len(run.records()) == SHARDS
+    result = run.result()
+    assert len(result["adopted_ended"]) == result["adopted"] > 0
+    assert run.living() == []
+
+
+def test_a_signal_ends_adopted_payloads_too(run: Any, until: Any) -> None:
+    run.command("trap '' TERM; while :; do sleep 60; done\n")
+    with run.drive(2, 2, 5) as first:
+        until(lambda: len(list(Path(run.path).glob("shards/*/*/stdout"))) == 2, "two commands")
+        first.kill()
+    with run.drive(2, 2, 0.3) as second:
+        until(lambda: (Path(run.path) / ".pool.lock").read_bytes(), "the second pool")
+        until(lambda: Path(run.path, "pool.log").exists() and caught(second.pid), "its gate")
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(20) == 0
+    result = run.result()
+    assert (result["adopted"], sorted(result["adopted_ended"])) == (2, [0, 1])
+    assert result["stopped_by"] == signal.SIGTERM
+    assert run.living() == []
+
+
+def caught(pid: int) -> bool:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("SigBlk:"):
+            return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
+
+
+def test_the_orphan_of_a_killed_payload_is_ended_before_its_shard_starts_again(
+    run: Any, until: Any
+) -> None:
+    run.command('(set -C && : >"${FARMHAND_ATTEMPT%/*}/busy") || exit 5; sleep 60\n')
+    with run.drive(1, 1, 5) as first:
+        until(lambda: list(Path(run.path).glob("shards/s0/busy")), "the command")
+        first.kill()
+        first.wait()
+        os.kill(run.records()[0][0]["pid"], signal.SIGKILL)
+    until(lambda: live_payloads(run.path) == [], "the payload's end")
+    assert len(run.living()) >= 1
+    run.command("exit 0\n")
+    with run.drive(1, 1, 5) as second:
+        assert second.wait(20) == 0
+    assert run.result()["ok"] == 1
+    assert run.living() == []
+
+
+def test_two_pools_at_once_the_second_is_refused(run: Any, until: Any) -> None:
+    run.command("sleep 60\n")
+    with run.drive(2, 2, 5) as first:
+        until(lambda: len(run.records()) == 2, "the first pool's payloads")
+        with run.drive(2, 2, 5) as second:
+            assert second.wait(20) == 1
+            assert second.stderr is not None
+            said = second.stderr.read()
+        assert f"another pool (pid {first.pid} on host {socket.gethostname()}, since" in said
+        assert len(run.records()) == 2
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(20) == 0
+    assert run.living() == []
