@@ -38,20 +38,22 @@ def pool_rows(folder: str, jobs: int, times: int) -> Iterator[Row]:
         lambda: fresh(xargs_payload),
         lambda: cost_of(["xargs", "-P", JOBS, "-n", "1", "true"], stdin=numbers),
     )
-    yield Row("run, 2 at a time", jobs, pool, "xargs -P2, same payload", xargs, per=jobs)
-    yield Row("xargs -P2, payload", jobs, xargs, "xargs -P2 true", bare, per=jobs)
+    yield Row("run, a job, 2 at a time", jobs, pool, "xargs -P2, same payload", xargs, per=jobs)
+    yield Row("payload by xargs -P2, a job", jobs, xargs, "xargs -P2 true", bare, per=jobs)
     gnu = gnu_parallel()
     if gnu is None:
-        yield Row("run, 2 at a time", jobs, pool, "parallel -j2 true: not installed", per=jobs)
+        yield Row(
+            "run, a job, 2 at a time", jobs, pool, "parallel -j2 true: not installed", per=jobs
+        )
     else:
         (other,) = side_by_side(times, lambda: cost_of([*gnu, "true"], stdin=numbers))
-        yield Row("run, 2 at a time", jobs, pool, "parallel -j2 true", other, per=jobs)
+        yield Row("run, a job, 2 at a time", jobs, pool, "parallel -j2 true", other, per=jobs)
     alone, nothing = side_by_side(
         times,
         lambda: fresh(lambda run: xargs_payload(run, "1")),
         lambda: cost_of(["xargs", "-n", "1", "true"], stdin=numbers),
     )
-    yield Row("payload, one at a time", jobs, alone, "xargs true", nothing, per=jobs)
+    yield Row("payload, a job, 1 at a time", jobs, alone, "xargs true", nothing, per=jobs)
 
 
 def payload(run: str) -> list[str]:

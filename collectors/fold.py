@@ -28,8 +28,10 @@ from collectors.records import (
 )
 from collectors.run_facts import RunFacts
 from collectors.verdicts import World, attempt_verdict, shard_verdict
+from manifest.header import Block, Header
 from manifest.layout import BLOCK, blocks, records_dir
-from manifest.store import Header, Manifest, row_of
+from manifest.rows import SEPARATOR, count_states, parse_row
+from manifest.store import Manifest
 from outputs.facts import ShardFacts
 
 Due = list[tuple[ShardFacts, Attempt, dict[str, str]]]
@@ -71,28 +73,32 @@ def fold(
     # The journal is read before the records are listed: its entry follows the end record.
     ends, offset = read_journal(manifest.run, header.journal_bytes)
     busy = {shard // BLOCK for shard in ends}
-    results: list[bytes] = []
-    digests: list[str | None] = []
+    replaced: dict[int, bytes] = {}
+    accounts: list[Block] = []
     read = strangers = 0
     for number in range(blocks(header.shards)):
         names = list_block(manifest.run, number)
-        old = manifest.results[number * BLOCK : (number + 1) * BLOCK]
-        known = header.blocks[number]
-        if not recheck and number not in busy and known is not None and known == digest(names):
-            results += old
-            digests.append(known)
+        account = header.blocks[number]
+        quiet = account.digest is not None and account.digest == digest(names)
+        if not recheck and number not in busy and quiet:
+            accounts.append(account)
         else:
-            plans = manifest.plans[number * BLOCK : (number + 1) * BLOCK]
+            old = manifest.results.block(number)
             block = _BlockFold(facts, world, manifest.path, header.plan_id, number)
-            folded = block.fold(plans, old, names, ends, recheck=recheck)
-            results += folded.rows
-            digests.append(folded.digest)
+            folded = block.fold(manifest.plans.block(number), old, names, ends, recheck=recheck)
+            update: dict[str, Any] = {"digest": folded.digest}
+            if folded.rows != old:
+                replaced[number] = SEPARATOR.join(folded.rows)
+                update["results"] = len(replaced[number])
+                update["states"] = count_states(folded.rows, manifest.path)
+            accounts.append(account.model_copy(update=update))
             read += folded.read
             strangers += folded.strangers
         if progress:
             progress(min(header.shards, (number + 1) * BLOCK), header.shards)
-    fresh = header.model_copy(update={"blocks": tuple(digests), "journal_bytes": offset})
-    changed = fresh != header or results != manifest.results
+    fresh = header.model_copy(update={"blocks": tuple(accounts), "journal_bytes": offset})
+    results = manifest.results.replaced(replaced)
+    changed = bool(replaced) or fresh != header
     return Folded(replace(manifest, header=fresh, results=results), changed, read, strangers)
 
 
@@ -136,12 +142,12 @@ class _BlockFold:
             mine = listed.get(index, [])
             if not mine and index not in ends and not recheck:
                 continue
-            row = row_of(old[position], self.path)
+            row = parse_row(old[position], self.path)
             attempts = {attempt["attempt"]: attempt for attempt in row["attempts"]}
             self._read_new(attempts, index, mine)
             apply_ends(attempts, ends.get(index, []))
             self._seek_ends(attempts, index)
-            plan = row_of(plans[position], self.path)
+            plan = parse_row(plans[position], self.path)
             due += self._due(plan, attempts, paths[position] if paths else None, recheck=recheck)
             touched.append((position, plan, attempts))
         output_evidence.check_all(self.facts, due)

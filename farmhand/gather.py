@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collectors.fold import Folded, fold, stamped
 from collectors.run_facts import RunFacts, read_facts
 from farmhand.world import make_world
-from manifest.store import Manifest, manifest_lock, read_manifest, write_manifest
+from manifest.locking import manifest_lock
+from manifest.store import Manifest, read_manifest, write_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +52,4 @@ def gather_and_write(
 def write_to(path: str, gathered: Gathered) -> None:
     """Write a gathered manifest as the next revision."""
     manifest = gathered.manifest
-    write_manifest(path, stamped(manifest.header), manifest.plans, manifest.results)
+    write_manifest(replace(manifest, path=path, header=stamped(manifest.header)))

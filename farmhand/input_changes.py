@@ -10,7 +10,8 @@ import orjson
 
 from manifest.errors import Refusal, UserError
 from manifest.layout import ranges
-from manifest.store import Manifest, row_of
+from manifest.rows import parse_row
+from manifest.store import Manifest
 
 
 def changed_inputs(run: str) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def refuse_changed_inputs(manifest: Manifest) -> None:
         return
     later: dict[str, list[int]] = {item["shown"]: [] for item in changed}
     for data in manifest.results:
-        row = row_of(data, manifest.path)
+        row = parse_row(data, manifest.path)
         for attempt in row["attempts"]:
             if attempt["attempt"] in row["accepted_attempts"]:
                 for item in changed:

@@ -16,8 +16,9 @@ from farmhand.talk import give, give_json, say, short_path, warn
 from manifest.checks import MergeSpec
 from manifest.errors import Refusal, UserError
 from manifest.layout import ranges
+from manifest.rows import parse_row
 from manifest.spec import Spec
-from manifest.store import Manifest, read_manifest, row_of
+from manifest.store import Manifest, read_manifest
 from outputs.facts import UNPLANNED, ShardFacts, Source
 from outputs.merge import KINDS, MergeReport, merge
 from runners.command import run_command
@@ -124,7 +125,7 @@ def _sources(
     missing: list[ShardFacts] = []
     changed: list[int] = []
     for plan_bytes, result_bytes in zip(manifest.plans, manifest.results, strict=True):
-        plan, row = row_of(plan_bytes, manifest.path), row_of(result_bytes, manifest.path)
+        plan, row = parse_row(plan_bytes, manifest.path), parse_row(result_bytes, manifest.path)
         found = list(_accepted(row, wanted))
         if not found:
             missing.append(facts.shard(plan, ""))

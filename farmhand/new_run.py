@@ -12,10 +12,12 @@ from itertools import islice
 
 from farmhand.submissions import new_submission, utc_now, write_submission
 from manifest.errors import UserError
+from manifest.header import SCHEMA, Header, Submission
 from manifest.layout import BLOCK, MANIFEST, blocks, is_nested
 from manifest.names import name_problem
+from manifest.rows import Rows
 from manifest.spec import Resources
-from manifest.store import SCHEMA, Header, Submission, write_manifest
+from manifest.store import Manifest, with_blocks, write_manifest
 from renderer.plan import Plan, RunId, plan_blocks, write_plan
 from renderer.submission import Written
 
@@ -129,10 +131,11 @@ def _write(plan: Plan, scheduler: str, root: str, run: str, run_id: str) -> list
         seed_ranges=tuple(span for part in plan.parts if (span := part.seed_range())),
         shards=plan.shards,
         created_at_utc=utc_now(),
-        blocks=(None,) * blocks(plan.shards),
         submissions=tuple(submissions),
     )
-    write_manifest(os.path.join(root, MANIFEST), header, plans, results)
+    path = os.path.join(root, MANIFEST)
+    manifest = Manifest(path, header, Rows(plans, path), Rows(results, path))
+    write_manifest(with_blocks(manifest, [None] * len(plans)))
     return written
 
 

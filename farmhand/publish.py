@@ -7,7 +7,7 @@ import os
 
 from farmhand.gather import Gathered
 from manifest.layout import block_of, is_nested
-from manifest.store import result_head, row_of
+from manifest.rows import head_of, parse_row
 
 
 def publish(gathered: Gathered) -> None:
@@ -18,9 +18,9 @@ def publish(gathered: Gathered) -> None:
         return
     manifest = gathered.manifest
     for index, data in enumerate(manifest.results):
-        if result_head(data, manifest.path)[0] != "succeeded":
+        if head_of(data, manifest.path)[0] != "succeeded":
             continue
-        row = row_of(data, manifest.path)
+        row = parse_row(data, manifest.path)
         accepted = set(row["accepted_attempts"])
         for attempt in row["attempts"]:
             if attempt["attempt"] not in accepted:

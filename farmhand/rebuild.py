@@ -11,15 +11,10 @@ from collectors.run_facts import read_facts
 from farmhand.submissions import utc_now
 from farmhand.talk import say, short_path
 from manifest.errors import UserError
-from manifest.layout import blocks
-from manifest.store import (
-    SCHEMA,
-    Header,
-    Submission,
-    manifest_lock,
-    revision_of,
-    write_manifest,
-)
+from manifest.header import SCHEMA, Header, Submission
+from manifest.locking import manifest_lock
+from manifest.rows import SEPARATOR, Rows
+from manifest.store import Manifest, revision_of, with_blocks, write_manifest
 from renderer.plan import first_result, plan_blocks, plan_row, planned_only
 
 
@@ -38,13 +33,17 @@ def rebuild_manifest(run: str, path: str) -> None:
         if os.path.exists(path):
             kept = f"{path}.damaged-{utc_now()}"
             os.link(path, kept)
-        rows = [row for block in plan_blocks(plan) for row in block]
         spans = tuple(span for part in plan.parts if (span := part.seed_range()))
         seeds = {part.seed.base for part in plan.parts if part.seed}
         header = header.model_copy(
             update={"seed_ranges": spans, "seed": seeds.pop() if len(seeds) == 1 else None}
         )
-        write_manifest(path, header, map(plan_row, rows), map(first_result, rows))
+        plans, results = [], []
+        for block in plan_blocks(plan):
+            plans.append(SEPARATOR.join(map(plan_row, block)))
+            results.append(SEPARATOR.join(map(first_result, block)))
+        manifest = Manifest(path, header, Rows(plans, path), Rows(results, path))
+        write_manifest(with_blocks(manifest, [None] * len(plans)))
     say(f"rebuilt {short_path(path)} from the plan" + (f"; the old one is {kept}" if kept else ""))
 
 
@@ -71,7 +70,6 @@ def _header(run: str, name: str, shards: int, revision: int) -> Header:
             seed=None,
             shards=shards,
             created_at_utc=submissions[0].created_at_utc,
-            blocks=(None,) * blocks(shards),
             submissions=tuple(submissions),
         )
     except (OSError, ValidationError, ValueError, KeyError, IndexError) as error:

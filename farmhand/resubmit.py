@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -22,11 +22,14 @@ from farmhand.select import (
 from farmhand.submissions import new_submission, write_submission
 from farmhand.talk import give, give_json, say, short_path
 from manifest.errors import Refusal
+from manifest.header import Submission
 from manifest.layout import ranges
+from manifest.locking import manifest_lock
 from manifest.policy import decide
+from manifest.rows import head_of, parse_row
 from manifest.spec import Resources
 from manifest.states import is_bad
-from manifest.store import Submission, manifest_lock, result_head, row_of, write_manifest
+from manifest.store import write_manifest
 from manifest.units import format_bytes, format_duration
 from renderer.submission import Written
 
@@ -81,7 +84,7 @@ def verb(  # noqa: PLR0913 (one parameter an option)
         if dry_run:
             say("Nothing written (--dry-run).")
             return
-        written = _write(gathered, groups, path)
+        written = _write(gathered, groups)
     say("Nothing submitted. Now type:")
     for line in dict.fromkeys(command for item in written for command in item.commands):
         if not as_json:
@@ -98,7 +101,7 @@ def select(
     groups: dict[tuple[str, str, str], Group] = {}
     left: Counter[str] = Counter()
     for index, data in enumerate(manifest.results):
-        state, cause = result_head(data, manifest.path)
+        state, cause = head_of(data, manifest.path)
         named = chosen is not None and index in chosen
         if (chosen is not None and not named) or not is_bad(state, cause):
             if named:
@@ -106,7 +109,7 @@ def select(
             continue
         if causes is not None and cause not in causes:
             continue
-        row = row_of(data, manifest.path)
+        row = parse_row(data, manifest.path)
         before = asked[latest[index]]
         forced = named or causes is not None
         decision = decide(cause, row["attempts"], before, retry, forced=forced)
@@ -119,7 +122,7 @@ def select(
     return list(groups.values()), left
 
 
-def _write(gathered: Gathered, groups: list[Group], path: str) -> list[Written]:
+def _write(gathered: Gathered, groups: list[Group]) -> list[Written]:
     """Write one submission for each set of resources, then the manifest that lists them."""
     manifest = gathered.manifest
     header = manifest.header
@@ -147,7 +150,7 @@ def _write(gathered: Gathered, groups: list[Group], path: str) -> list[Written]:
         )
         submissions.append(submission)
     fresh = stamped(header).model_copy(update={"submissions": tuple(submissions)})
-    write_manifest(path, fresh, manifest.plans, manifest.results)
+    write_manifest(replace(manifest, header=fresh))
     return written
 
 

@@ -19,8 +19,9 @@ from farmhand.publish import publish
 from farmhand.select import ShardsOption, chosen_shards, latest_submission
 from farmhand.talk import give, say, short_path, warn
 from manifest.errors import UserError
+from manifest.header import Submission
 from manifest.spec import Resources
-from manifest.store import Manifest, Submission, result_head
+from manifest.store import Manifest
 from manifest.units import format_duration, parse_bytes
 from reports.tally import tally
 from runners.pool import Adopted, Job, PoolResult, run_pool
@@ -123,7 +124,7 @@ def _adopted(folder: str) -> list[Adopted]:
 def _due(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> list[int]:
     due = []
     for index in sorted(chosen) if chosen is not None else range(manifest.header.shards):
-        state, cause = result_head(manifest.results[index], manifest.path)
+        state, cause = manifest.results.head(index)
         waiting = state in ("running", "pending") or (state == "unknown" and cause is None)
         if state != "succeeded" and not waiting and index not in living:
             due.append(index)
@@ -133,7 +134,7 @@ def _due(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> list[
 def _say_unknown(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> None:
     unknown = []
     for index in sorted(chosen) if chosen is not None else range(manifest.header.shards):
-        state, cause = result_head(manifest.results[index], manifest.path)
+        state, cause = manifest.results.head(index)
         if state == "unknown" and cause is None and index not in living:
             unknown.append(index)
     if unknown:

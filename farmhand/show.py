@@ -13,7 +13,7 @@ from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, find_run
 from farmhand.talk import give, give_json
 from manifest.errors import UserError
-from manifest.store import Manifest, row_of
+from manifest.store import Manifest
 from manifest.units import format_bytes, format_duration
 
 _LINES = 10
@@ -31,8 +31,8 @@ def verb(
     folder, path = find_run(run, manifest, out_dir, writes=False)
     now = gather(folder, path).manifest
     index = _index(now, shard)
-    plan = row_of(now.plans[index], path)
-    result = row_of(now.results[index], path)
+    plan = now.plans.row(index)
+    result = now.results.row(index)
     if as_json:
         give_json({"plan": plan, "result": result})
         return
@@ -50,7 +50,7 @@ def verb(
 def _index(manifest: Manifest, shard: str) -> int:
     wanted = b'"name":"' + shard.encode() + b'"'
     for index, row in enumerate(manifest.plans):
-        if wanted in row and row_of(row, manifest.path)["name"] == shard:
+        if wanted in row and manifest.plans.row(index)["name"] == shard:
             return index
     if shard.isdecimal() and int(shard) < manifest.header.shards:
         return int(shard)

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 import orjson
 
+from manifest.header import Submission
 from manifest.layout import is_nested, ranges
 from manifest.spec import Resources
-from manifest.store import Submission
 from renderer.schedulers import SCHEDULERS
 from renderer.submission import Target, Written
 

@@ -9,7 +9,7 @@ from collectors.fold import here
 from collectors.log_tail import first_error
 from collectors.records import Attempt
 from collectors.verdicts import Limits, World
-from manifest.store import Header
+from manifest.header import Header
 from runners import processes
 
 

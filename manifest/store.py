@@ -1,85 +1,43 @@
 """The manifest on disk: one shard a line, replaced atomically, never edited in place.
 
-No object holds all plans or results. The header is a model; rows stay bytes until somebody asks
-for one. The fast path relies on one row a line with fixed first keys, which is how farmhand
-writes the file; a manifest that was pretty-printed by another program is read the slow way.
+No object holds all plans or results: the head is a model, rows stay bytes. The head says how many
+bytes each block of rows has, so a block is found without reading the others, and a block that did
+not change is copied. A manifest that another program pretty-printed is read the slow way.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import socket
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from manifest.errors import Refusal, UserError
-from manifest.layout import COLLECTED, MANIFEST
+from manifest.header import SCHEMA, Block, Header
+from manifest.layout import BLOCK, COLLECTED, MANIFEST
+from manifest.rows import SEPARATOR, Rows, count_states, damaged
 
-SCHEMA = "farmhand.manifest/1"
 _PLANS = b'\n"plans":[\n'
 _RESULTS = b'\n],\n"results":[\n'
 _END = b"\n]}\n"
-_LOCK_PATIENCE_S = 60.0
-
-
-class Submission(BaseModel):
-    """A set of shards with their resources, as written for one scheduler."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: int
-    scheduler: str
-    mode: str | None = None
-    shards: str
-    """Shard numbers as ranges: ``0-7`` or ``3,7-9``."""
-    resources: dict[str, Any]
-    created_at_utc: str
-    native_ids: tuple[str, ...] = ()
-
-
-class Header(BaseModel):
-    """Everything in a manifest but its rows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: str
-    revision: int
-    """Counts the writes; compared before a rename, since locks may not hold on NFS."""
-    run_id: str
-    run_uuid: str
-    name: str
-    scheduler: str
-    plan_id: str
-    seed: int | None
-    seed_ranges: tuple[tuple[int, int], ...] = ()
-    """[low, high) of the base + start seeds in use, to warn about overlapping runs."""
-    shards: int
-    created_at_utc: str
-    collected_at_utc: str | None = None
-    journal_bytes: int = 0
-    """How much of the local pool's journal has been folded in."""
-    blocks: tuple[str | None, ...]
-    """Per block of 1,000 shards: digest of its record names once all of them have ended."""
-    submissions: tuple[Submission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest as read: its header, and its rows as bytes."""
+    """A manifest as read."""
 
     path: str
     header: Header
-    plans: list[bytes]
-    results: list[bytes]
+    plans: Rows
+    results: Rows
 
     @property
     def run(self) -> str:
@@ -98,47 +56,91 @@ def read_manifest(path: str) -> Manifest:
             data = stream.read()
     except FileNotFoundError as error:
         raise UserError(
-            "no manifest here", where=path, hint="name a run directory, or render one first"
+            "no manifest here",
+            where=path,
+            hint="name a run directory; a lost manifest comes back by: farmhand collect --rebuild",
         ) from error
     except OSError as error:
         raise UserError(f"the manifest cannot be read: {error.strerror}", where=path) from error
-    fast = _fast_parts(data)
     try:
-        head, plans, results = fast or _slow_parts(data)
-        _refuse_newer(head, path)
-        header = Header.model_validate(head)
-    except (ValueError, ValidationError, KeyError, TypeError) as error:
-        raise _damaged(path, f"{_short(error)}") from error
-    if len(plans) != header.shards or len(results) != header.shards:
-        raise _damaged(
-            path, f"{len(plans)} plans and {len(results)} results of {header.shards} shards"
-        )
-    return Manifest(path, header, plans, results)
+        return _fast(data, path) or _slow(data, path)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(path, _short(error)) from error
 
 
-def _fast_parts(data: bytes) -> tuple[dict[str, Any], list[bytes], list[bytes]] | None:
+def _fast(data: bytes, path: str) -> Manifest | None:
     first = data.find(_PLANS)
-    second = data.find(_RESULTS, first)
-    if first < 0 or second < 0 or not data.endswith(_END):
+    if first < 0 or not data.endswith(_END):
         return None
-    head = orjson.loads(data[:first].rstrip(b",") + b"}")
-    plans = data[first + len(_PLANS) : second].split(b",\n")
-    results = data[second + len(_RESULTS) : -len(_END)].split(b",\n")
-    for rows in (plans, results):
-        for index in (0, len(rows) - 1):
-            if not rows[index].startswith(b'{"shard_index":%d,"name":"' % index):
-                return None
-    return head, plans, results
+    header = _header(orjson.loads(data[:first].rstrip(b",") + b"}"), path)
+    view = memoryview(data)
+    position = first + len(_PLANS)
+    plans, position = _cut(view, position, [block.plans for block in header.blocks])
+    if data[position : position + len(_RESULTS)] != _RESULTS:
+        return None
+    results, position = _cut(
+        view, position + len(_RESULTS), [block.results for block in header.blocks]
+    )
+    if data[position:] != _END or not (_in_order(plans) and _in_order(results)):
+        return None
+    return Manifest(path, header, Rows(plans, path), Rows(results, path))
 
 
-def _slow_parts(data: bytes) -> tuple[dict[str, Any], list[bytes], list[bytes]]:
+def _cut(view: memoryview, position: int, sizes: list[int]) -> tuple[list[memoryview], int]:
+    blocks = []
+    for size in sizes:
+        blocks.append(view[position : position + size])
+        position += size + len(SEPARATOR)
+    return blocks, position - len(SEPARATOR)
+
+
+def _in_order(blocks: list[memoryview]) -> bool:
+    """Say whether each block begins with its first shard and ends with a whole row."""
+    return all(
+        bytes(block[:40]).startswith(b'{"shard_index":%d,"name":"' % (number * BLOCK))
+        and bytes(block[-1:]) == b"}"
+        for number, block in enumerate(blocks)
+    )
+
+
+def _slow(data: bytes, path: str) -> Manifest:
     whole = orjson.loads(data)
-    plans = [orjson.dumps(row) for row in whole.pop("plans")]
-    results = [orjson.dumps(row) for row in whole.pop("results")]
-    return whole, plans, results
+    plans = _in_blocks(whole.pop("plans"))
+    results = _in_blocks(whole.pop("results"))
+    header = _header(whole, path)
+    rows = sum(block.count(b'"shard_index":') for block in results)
+    if len(plans) != len(results) or rows != header.shards:
+        raise damaged(path, f"{rows} results of {header.shards} shards")
+    old = header.blocks
+    digests = [old[n].digest if n < len(old) else None for n in range(len(plans))]
+    header = header.model_copy(update={"blocks": ()})
+    return with_blocks(Manifest(path, header, Rows(plans, path), Rows(results, path)), digests)
 
 
-def _refuse_newer(head: dict[str, Any], path: str) -> None:
+def _in_blocks(rows: list[Any]) -> list[bytes]:
+    source = iter(rows)
+    blocks = []
+    while block := list(islice(source, BLOCK)):
+        blocks.append(SEPARATOR.join(map(orjson.dumps, block)))
+    return blocks
+
+
+def with_blocks(manifest: Manifest, digests: list[str | None]) -> Manifest:
+    """Return the manifest with the head's account of its blocks made anew."""
+    blocks = tuple(
+        Block(
+            digest=digest,
+            plans=len(manifest.plans.blocks[number]),
+            results=len(manifest.results.blocks[number]),
+            states=count_states(manifest.results.block(number), manifest.path),
+        )
+        for number, digest in enumerate(digests)
+    )
+    header = manifest.header.model_copy(update={"blocks": blocks})
+    return Manifest(manifest.path, header, manifest.plans, manifest.results)
+
+
+def _header(head: Any, path: str) -> Header:  # noqa: ANN401 (whatever stood in the file)
     version = str(head.get("schema_version"))
     if version != SCHEMA:
         raise UserError(
@@ -146,78 +148,39 @@ def _refuse_newer(head: dict[str, Any], path: str) -> None:
             where=path,
             hint="use the farmhand that wrote it, or a newer one",
         )
+    return Header.model_validate(head)
 
 
 def _short(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error) or type(error).__name__
+    return f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _damaged(path: str, why: str) -> UserError:
-    return UserError(
-        f"the manifest is damaged ({why})",
-        where=path,
-        hint="the plan and the records still hold everything: farmhand collect --rebuild "
-        + (os.path.dirname(path) or "."),
-    )
-
-
-def row_of(data: bytes, path: str) -> dict[str, Any]:
-    """Parse one row.
-
-    Raises:
-        UserError: it is not JSON.
-    """
-    try:
-        row: dict[str, Any] = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise _damaged(path, f"row {data[:60]!r}: {error}") from error
-    return row
-
-
-_HEAD = re.compile(
-    rb'\{"shard_index":(\d+),"name":"([^"]*)","state":"(\w+)","cause":(?:null|"(\w+)")'
-)
-
-
-def result_head(data: bytes, path: str) -> tuple[str, str | None]:
-    """Return (state, cause) of a result row without parsing the rest of it."""
-    match = _HEAD.match(data)
-    if match:
-        return match[3].decode(), match[4].decode() if match[4] else None
-    row = row_of(data, path)
-    return row["state"], row["cause"]
-
-
-def write_manifest(
-    path: str, header: Header, plans: Iterable[bytes], results: Iterable[bytes]
-) -> None:
+def write_manifest(manifest: Manifest) -> None:
     """Write by temporary name, fsync, revision check and rename; a crash leaves old or new.
 
-    ``header.revision`` must be one more than that of the file that is replaced.
+    The header's revision must be one more than that of the file that is replaced.
 
     Raises:
         Refusal: somebody else has written meanwhile.
         UserError: the disk is full, or the directory cannot be written.
     """
-    folder = os.path.dirname(path) or "."
-    temporary = os.path.join(
-        folder, f".{os.path.basename(path)}.{socket.gethostname()}.{os.getpid()}.tmp"
-    )
+    path = manifest.path
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
-        _remove_stale(folder, os.path.basename(path))
+        _remove_stale(folder, name)
         with open(temporary, "wb") as stream:
-            stream.writelines(_chunks(header, plans, results))
+            stream.writelines(_chunks(manifest))
             stream.flush()
             os.fsync(stream.fileno())
-        _refuse_lost_race(path, header.revision)
+        _refuse_lost_race(path, manifest.header.revision)
         os.replace(temporary, path)
         _sync_directory(folder)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        _forget(temporary)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise UserError(
             "the manifest could not be written: "
@@ -225,27 +188,23 @@ def write_manifest(
             where=path,
             hint=("free some space and " if full else "") + "try again; what was there is intact",
         ) from error
+    except Refusal:
+        _forget(temporary)
+        raise
 
 
-def _chunks(header: Header, plans: Iterable[bytes], results: Iterable[bytes]) -> Iterator[bytes]:
-    head = header.model_dump(mode="json")
+def _chunks(manifest: Manifest) -> Iterator[bytes | memoryview]:
+    head = manifest.header.model_dump(mode="json")
     submissions = head.pop("submissions")
-    blocks = head.pop("blocks")
     yield orjson.dumps(head)[:-1]
-    yield b',\n"blocks":' + orjson.dumps(blocks)
-    yield b',\n"submissions":[\n' + b",\n".join(map(orjson.dumps, submissions)) + b"],"
-    yield _PLANS
-    yield from _separated(plans)
-    yield _RESULTS
-    yield from _separated(results)
+    yield b',\n"submissions":[\n' + SEPARATOR.join(map(orjson.dumps, submissions)) + b"],"
+    for label, rows in ((_PLANS, manifest.plans), (_RESULTS, manifest.results)):
+        yield label
+        for number, block in enumerate(rows.blocks):
+            if number:
+                yield SEPARATOR
+            yield block
     yield _END
-
-
-def _separated(rows: Iterable[bytes]) -> Iterator[bytes]:
-    first = True
-    for row in rows:
-        yield row if first else b",\n" + row
-        first = False
 
 
 def _refuse_lost_race(path: str, revision: int) -> None:
@@ -259,7 +218,7 @@ def _refuse_lost_race(path: str, revision: int) -> None:
 
 
 def revision_of(path: str) -> int | None:
-    """Return the revision of a manifest from its first line, or None when there is none."""
+    """Return the revision of a manifest from its first bytes, or None when there is none."""
     try:
         with open(path, "rb") as stream:
             match = re.search(rb'"revision":\s*(\d+)', stream.read(4096))
@@ -277,55 +236,19 @@ def _sync_directory(folder: str) -> None:
             os.close(handle)
 
 
+def _forget(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
 def _remove_stale(folder: str, name: str) -> None:
+    """Remove what writers of this host left behind when they were killed."""
     mine = f".{name}.{socket.gethostname()}."
     for entry in os.listdir(folder):
         if entry.startswith(mine) and entry.endswith(".tmp"):
             pid = entry[len(mine) : -len(".tmp")]
             if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(folder, entry))
-
-
-@contextlib.contextmanager
-def manifest_lock(run: str) -> Iterator[None]:
-    """Hold the run's manifest lock; waits for another holder, at most a minute.
-
-    Raises:
-        Refusal: the lock is still held after a minute.
-        UserError: the run directory cannot be written.
-    """
-    path = os.path.join(run, ".manifest.lock")
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UserError(
-            f"the run directory cannot be written: {error.strerror}", where=run
-        ) from error
-    try:
-        _acquire(handle, path)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _acquire(handle: int, path: str) -> None:
-    deadline = time.monotonic() + _LOCK_PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    "another farmhand has been writing this manifest for a minute",
-                    where=path,
-                    hint="wait for it, or end it, and try again",
-                ) from None
-            time.sleep(0.05)
-        except OSError:  # no locks on this filesystem: the revision check has to do
-            return
-        else:
-            return
+                _forget(os.path.join(folder, entry))
 
 
 def manifest_path(target: str) -> str:

@@ -158,7 +158,7 @@ def _document(job: MergeJob, pool: _Pool, absent: list[int]) -> dict[str, Any]:
         "run": dict(job.run),
         "complete": not (job.missing or absent),
         "n_shards": len(job.sources),
-        "sources": [_source_row(here) for here in pool.places],
+        "sources": [_source_row(here, pool.places[0].seed) for here in pool.places],
         "missing": missing_rows(job.missing) or [{"shard_index": index} for index in absent],
         "notes": pool.notes,
     }
@@ -203,13 +203,14 @@ def _summary(pool: _Pool, first: Toys, results: dict[str, Any]) -> dict[str, Any
     return summary
 
 
-def _source_row(here: Place) -> dict[str, Any]:
+def _source_row(here: Place, first_seed: int) -> dict[str, Any]:
     facts = here.source.facts
     row = source_row(here.source) | {"n_toys": here.n_toys, "seed": here.seed}
-    row["start"] = facts.start if facts.planned else here.start
-    if not facts.planned and here.is_block:
-        row["shard_index"] = here.index
-    return row
+    if facts.planned:
+        return row | {"start": facts.start}
+    if here.is_block:
+        return row | {"start": here.start, "shard_index": here.index}
+    return row | {"start": here.seed - first_seed}
 
 
 def _read_back(job: MergeJob, path: str, document: dict[str, Any]) -> None:

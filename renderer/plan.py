@@ -14,6 +14,7 @@ import orjson
 from manifest.errors import UserError
 from manifest.layout import BLOCK, is_nested
 from manifest.names import name_problem
+from manifest.rows import SEPARATOR
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
 from renderer.inputs import Fingerprint, Inputs, find_inputs
@@ -245,7 +246,7 @@ class PlanWriter:
 
 
 def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list[bytes]]:
-    """Write plan/ of a run directory; return the plan id, plan rows and first result rows."""
+    """Write plan/ of a run directory; return the plan id, and plans and first results by block."""
     writer = PlanWriter(run)
     writer.write("spec.json", plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n")
     writer.write("run.json", orjson.dumps({"run_id": ids.run_id, "run_uuid": ids.uuid}) + b"\n")
@@ -266,8 +267,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
         writer.write(f"args/{number}", lines.render(block_rows(block, plan)).encode("ascii"))
         if templated:
             writer.write(f"outputs/{number}", _output_lines(plan, block))
-        planned += map(plan_row, block)
-        results += map(first_result, block)
+        planned.append(SEPARATOR.join(map(plan_row, block)))
+        results.append(SEPARATOR.join(map(first_result, block)))
     return writer.seal(), planned, results
 
 

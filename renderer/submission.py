@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from manifest.header import Submission
 from manifest.layout import shard_dir
 from manifest.spec import Resources
-from manifest.store import Submission
 
 
 @dataclass(frozen=True, slots=True)

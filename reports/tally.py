@@ -1,4 +1,4 @@
-"""Counting a manifest's shards by state and cause, from the heads of its rows."""
+"""Counting a manifest's shards by state: from the head's account where that is enough."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from manifest.layout import BLOCK
 from manifest.states import STATES, is_bad
-from manifest.store import Manifest, result_head, row_of
+from manifest.store import Manifest
 
 
 @dataclass(slots=True)
 class Tally:
     """How a run stands."""
 
-    shards: int
+    shards: int = 0
     states: Counter[str] = field(default_factory=Counter)
     bad: list[int] = field(default_factory=list)
     """Indices of the bad shards, in order."""
-    open: int = 0
-    """Shards that are neither succeeded nor bad."""
 
     @property
     def succeeded(self) -> int:
         """Return the number of succeeded shards."""
         return self.states["succeeded"]
+
+    @property
+    def open(self) -> int:
+        """Return the number of shards that are neither succeeded nor bad."""
+        return self.shards - self.succeeded - len(self.bad)
 
     def text(self) -> str:
         """Return for example ``8 shards: 5 succeeded, 3 failed``."""
@@ -35,21 +39,31 @@ class Tally:
 
 def tally(manifest: Manifest, only: Iterable[int] | None = None) -> Tally:
     """Count, of all shards or of those in ``only``."""
-    chosen = range(manifest.header.shards) if only is None else only
-    found = Tally(0)
-    for index in chosen:
-        state, cause = result_head(manifest.results[index], manifest.path)
-        found.shards += 1
-        found.states[state] += 1
-        if is_bad(state, cause):
-            found.bad.append(index)
-        elif state != "succeeded":
-            found.open += 1
+    found = Tally()
+    if only is not None:
+        for index in only:
+            _add(found, manifest, index)
+        return found
+    for number, block in enumerate(manifest.header.blocks):
+        if block.states.get("bad"):
+            first = number * BLOCK
+            for index in range(first, first + len(manifest.results.block(number))):
+                _add(found, manifest, index)
+        else:
+            found.states.update(block.states)
+            found.shards += sum(block.states.values())
     return found
+
+
+def _add(found: Tally, manifest: Manifest, index: int) -> None:
+    state, cause = manifest.results.head(index)
+    found.shards += 1
+    found.states[state] += 1
+    if is_bad(state, cause):
+        found.bad.append(index)
 
 
 def bad_rows(manifest: Manifest, indices: Iterable[int]) -> list[dict[str, Any]]:
     """Return what ``check --json`` lists of bad shards."""
     keys = ("shard_index", "name", "state", "cause", "evidence")
-    rows = (row_of(manifest.results[index], manifest.path) for index in indices)
-    return [{key: row[key] for key in keys} for row in rows]
+    return [{key: row[key] for key in keys} for row in map(manifest.results.row, indices)]

@@ -161,6 +161,10 @@ def test_a_log_is_searched_line_by_line_to_the_first_offence(tmp_path: Path) -> 
         "stderr: line 5 matches '^FAILED$': FAILED"
     )
     assert check_text_rule(str(path), "stderr", TextRule(require="ok$")) is None
+    assert check_text_rule(str(path), "stderr", TextRule(forbid="^xEND")) is None
+    path.write_bytes(b"a" + b"x" * (3 << 20) + b"END\n")
+    assert check_text_rule(str(path), "stderr", TextRule(forbid="^x")) is None
+    assert check_text_rule(str(path), "stderr", TextRule(require="xxxEND$")) is None
     assert check_text_rule(str(path), "stderr", TextRule(forbid="^END")) is None
 
 

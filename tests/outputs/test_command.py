@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from manifest.checks import MergeSpec
 from manifest.errors import Refusal, UserError
 from outputs.merge import merge
 
@@ -96,7 +98,7 @@ def test_all_kinds_refuse_what_makes_no_sense(desk: Desk) -> None:
         desk.merge([], kind="text")
     sources = desk.sources([b"a", b"b"])
     with pytest.raises(Refusal, match=r"more than one source for shards 1"):
-        desk.merge([*sources, sources[1]], kind="text")
+        desk.merge([*sources, dataclasses.replace(sources[1], path="/other")], kind="text")
     files = desk.sources([b"a", b"b"], planned=False)
     with pytest.raises(Refusal, match=r"one file 2 times: shards/s1, shards/s1"):
         desk.merge([*files, files[1]], kind="text")
@@ -105,8 +107,6 @@ def test_all_kinds_refuse_what_makes_no_sense(desk: Desk) -> None:
 
 
 def test_the_plan_is_counted(desk: Desk) -> None:
-    from manifest.checks import MergeSpec  # noqa: PLC0415 (only here)
-
     with pytest.raises(Refusal, match=r"2 shards with an output and 0 without, but 3 are planned"):
         merge(
             MergeSpec(kind="text"),

@@ -6,7 +6,7 @@ import errno
 import os
 import resource
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,12 +42,12 @@ def test_a_write_that_fails_leaves_nothing(
     desk: Desk,
     request: pytest.FixtureRequest,
     kind: str,
-    settings: dict[str, object],
+    settings: dict[str, Any],
     content: bytes,
 ) -> None:
     sources = desk.sources([content, content])
     request.getfixturevalue("small_files")
-    with pytest.raises(UserError, match="cannot write the merged result merged.out: File too") as e:
+    with pytest.raises(UserError, match=r"merged result merged\.out: File too") as e:
         desk.merge(sources, kind=kind, **settings)
     assert e.value.where == str(desk.target.parent)
     assert e.value.hint

@@ -86,6 +86,13 @@ def test_the_proof_agrees_with_counting_every_element(
             hits[element] += index in accepted
     covered = {e for span in proof.covered for e in range(span.start, span.stop)}
     assert covered == {element for element, n in enumerate(hits) if n}
+    have = sorted((rows[index].start, index) for index in accepted)
+    begun_inside = {
+        index
+        for place, (start, index) in enumerate(have)
+        if any(start < rows[other].start + rows[other].size for _, other in have[:place])
+    }
+    assert {second.index for _, second in proof.overlaps} == begun_inside
     assert bool(proof.overlaps) == any(n > 1 for n in hits)
     assert {r.index for r in proof.missing} == set(range(len(ranges))) - set(accepted)
     gaps = {e for span in proof.gaps for e in range(span.start, span.stop)}

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+import resource
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -78,7 +79,7 @@ def test_ends_of_lines_marks_and_empty_tables(
     ],
 )
 def test_refusals_name_the_shard_and_leave_nothing(
-    desk: Desk, tables: list[bytes], settings: dict[str, object], words: str
+    desk: Desk, tables: list[bytes], settings: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Refusal, match=words):
         desk.merge(desk.sources(tables), kind="csv", **settings)
@@ -155,7 +156,7 @@ def test_any_field_survives(
     desk: Desk,
     tables: list[list[tuple[str, str]]],
     delimiter: str,
-    quoting: int,
+    quoting: Literal[0, 1],
     newline: str,
 ) -> None:
     if any("\r" in field for rows in tables for row in rows for field in row):
@@ -224,8 +225,6 @@ def test_settings_that_a_kind_would_ignore_are_refused(settings: dict[str, objec
 
 
 def test_many_sources_need_few_descriptors(desk: Desk, tmp_path: Path) -> None:
-    import resource  # noqa: PLC0415 (only here)
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     sources = desk.sources([b"g,x\n%d,%d\n" % (i, i) for i in range(300)])
     resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))

@@ -149,7 +149,7 @@ class Run:
     def records(self, shard: int = 0) -> list[list[dict[str, Any]]]:
         """All records of a shard, oldest first; every line must be valid JSON."""
         folder = self.path / "records" / str(shard // 1000)
-        texts = [path.read_text() for path in folder.glob(f"{shard}.*.jsonl")]
+        texts = [path.read_text(encoding="ascii") for path in folder.glob(f"{shard}.*.jsonl")]
         records = [[json.loads(line) for line in text.splitlines()] for text in texts]
         return sorted(records, key=lambda lines: lines[0]["time"])
 
