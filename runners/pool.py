@@ -135,13 +135,12 @@ class _Pool:
                 if not self._endings:
                     return
             signum = self._gate.wait(self._next_tick - time.monotonic())
-            if signum == signal.SIGCHLD:
-                ended = self._reap()
-                self._refill()
-                for each in ended:
-                    self.listener.ended(each)
-            elif signum is not None:
+            if signum is not None and signum != signal.SIGCHLD:
                 self._stop(signum)
+            ended = self._reap()  # whatever woke us: a flood of others would hide SIGCHLD
+            self._refill()
+            for each in ended:
+                self.listener.ended(each)
 
     def abandon(self) -> None:
         """Kill what still runs when an error (a bug, a closed terminal) ends the loop early."""
@@ -264,7 +263,7 @@ class _Pool:
 
     def _stop(self, signum: int) -> None:
         if self.stopped_by is not None:
-            self._kill_at = 0.0
+            self._kill_at = None if self._killed else 0.0
         else:
             self.stopped_by = signum
             self._why = f"stopped by {signal.Signals(signum).name}"

@@ -64,7 +64,9 @@ def word(text: str | bytes) -> str:
     if all(32 <= byte < 127 for byte in raw):
         return shlex.quote(raw.decode())
     return (
-        "$'" + "".join(f"\\{b:03o}" if b < 32 or b > 126 or b in b"\\'" else chr(b) for b in raw) + "'"
+        "$'"
+        + "".join(f"\\{b:03o}" if b < 32 or b > 126 or b in b"\\'" else chr(b) for b in raw)
+        + "'"
     )
 
 
@@ -135,14 +137,15 @@ class Run:
 
     def start(self, *shards: int | str, **options: Any) -> subprocess.Popen[str]:
         """Start the payload in a session of its own; it is ended with the test."""
-        process = subprocess.Popen(
-            self.call(*shards, **options),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.path / "log").open("w"),
-            text=True,
-            start_new_session=True,
-        )
+        with (self.path / "log").open("a") as log:
+            process = subprocess.Popen(
+                self.call(*shards, **options),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
         self.processes.append(process)
         return process
 
@@ -164,6 +167,11 @@ class Run:
 
     def attempt(self, shard: int = 0) -> Path:
         [path] = [self.path / lines[0]["dir"] for lines in self.records(shard)]
+        return path
+
+    def attempt_dir(self) -> Path:
+        """The only attempt directory of shard 0, its record finished or not."""
+        [path] = (self.path / "shards" / "s0").iterdir()
         return path
 
     def output(self, shard: int = 0, name: str = "stdout") -> str:

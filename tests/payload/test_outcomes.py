@@ -146,11 +146,14 @@ def test_changed_inputs_are_stage_in_and_nothing_runs(run: Run, change: str) -> 
     assert run(1).returncode == 92
     end = run.end(1)
     assert (end["exit_code"], end["cause"]) == (92, "stage_in")
-    assert end["note"] == {
-        "longer": "input -n\nx: 5 bytes, planned 4",
-        "missing": "input -n\nx: missing or not readable, planned 4 bytes",
-        "swapped": "input a b.json: 4 bytes, planned 2",
-    }[change]
+    assert (
+        end["note"]
+        == {
+            "longer": "input -n\nx: 5 bytes, planned 4",
+            "missing": "input -n\nx: missing or not readable, planned 4 bytes",
+            "swapped": "input a b.json: 4 bytes, planned 2",
+        }[change]
+    )
     assert (run.path / "ran").read_text() == "ran\n"
 
 
@@ -255,7 +258,11 @@ def test_above_1000_shards_directories_go_by_block(run: Run) -> None:
 
 def test_what_the_command_sees(run: Run) -> None:
     run.write(
-        argv=[word(os.sys.executable), "-c", word("import os,json;print(json.dumps(dict(os.environ)))")],
+        argv=[
+            word(os.sys.executable),
+            "-c",
+            word("import os,json;print(json.dumps(dict(os.environ)))"),
+        ],
         threads="cpus",
         cpus=4,
         env=[("MINE", word("a b\n$c")), ("MKL_NUM_THREADS", "7"), ("FROM_WORD", '"${1}"')],
@@ -285,7 +292,9 @@ def test_what_the_command_sees(run: Run) -> None:
     assert (seen["MINE"], seen["FROM_WORD"], seen["LC_ALL"]) == ("a b\n$c", "wo rd", "C.UTF-8")
     assert seen["PWD"] == attempt
     changed = {k for k in seen.keys() | os.environ.keys() if seen.get(k) != os.environ.get(k)}
-    ours = re.compile(r"FARMHAND_.*|.*_NUM_THREADS|VECLIB_MAXIMUM_THREADS|MINE|FROM_WORD|LC_ALL|TMP_X|PWD|OLDPWD|SHLVL|_")
+    ours = re.compile(
+        r"FARMHAND_.*|.*_NUM_THREADS|VECLIB_MAXIMUM_THREADS|MINE|FROM_WORD|LC_ALL|TMP_X|PWD|OLDPWD|SHLVL|_"
+    )
     assert [k for k in changed if not ours.fullmatch(k)] == []
 
 
@@ -298,7 +307,7 @@ def test_stdin_is_empty_and_output_stays_in_the_attempt(run: Run) -> None:
 
 def test_processor_time_is_the_commands_own(run: Run) -> None:
     spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
-    run.write(argv=sh(f'if [ $FARMHAND_SHARD_INDEX = 0 ]; then (:; {spin}); fi'))
+    run.write(argv=sh(f"if [ $FARMHAND_SHARD_INDEX = 0 ]; then (:; {spin}); fi"))
     assert run(0, 1).returncode == 0
     assert run.end(0)["cpu_s"] > 0.03
     assert run.end(0)["cpu_s"] <= run.end(0)["wall_s"] + 0.05
@@ -333,7 +342,7 @@ def test_prologues_that_are_fine(run: Run, name: str) -> None:
         ("set -e; false", "the prologue ended with code 1"),
         ("kill -KILL $BASHPID", "the prologue ended with code 137"),
         ("exec true", "the prologue ended with code 0"),
-        ("touch $FARMHAND_RUN/half\nif true; then", "could not be set up"),
+        ('touch "$FARMHAND_RUN/half"\nif true; then', "could not be set up"),
     ],
 )
 def test_prologues_that_end_are_setup(run: Run, prologue: str, said: str) -> None:
@@ -351,8 +360,8 @@ def test_the_prologue_gets_no_arguments_and_can_set_path(run: Run) -> None:
     bin_dir.mkdir(parents=True)
     (bin_dir / "tool").write_text("#!/bin/sh\necho tool $COUNT\n")
     (bin_dir / "tool").chmod(0o755)
-    run.write(argv=["tool"], prologue='PATH=$FARMHAND_RUN/bin:$PATH\nexport COUNT=$#')
-    run.write(argv=["tool"], prologue='PATH=$FARMHAND_RUN/bin:$PATH\nexport COUNT=$#', rows=["a b"])
+    run.write(argv=["tool"], prologue="PATH=$FARMHAND_RUN/bin:$PATH\nexport COUNT=$#")
+    run.write(argv=["tool"], prologue="PATH=$FARMHAND_RUN/bin:$PATH\nexport COUNT=$#", rows=["a b"])
     assert run().returncode == 0
     assert run.output() == "tool 0\n"
 

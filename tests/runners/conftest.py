@@ -9,16 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 from runners.pool import Ended, Job, PoolResult, run_pool
 from runners.processes import attempt_processes, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 REPO = HERE.parent.parent
@@ -39,7 +41,7 @@ class Listening:
     began: list[Job] = field(default_factory=list)
     over: list[Ended] = field(default_factory=list)
     ticks: list[float] = field(default_factory=list)
-    on_start: Callable[[Job, int], None] = lambda job, pid: None
+    on_start: Callable[[Job, int], None] = lambda _job, _pid: None
     on_tick: Callable[[], None] = lambda: None
 
     def started(self, job: Job, pid: int) -> None:

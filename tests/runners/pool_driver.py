@@ -20,6 +20,9 @@ from runners.pool_lock import PoolLock
 from runners.processes import live_payloads
 
 
+WORDS = ("p", "1", "local", "-", "0", "0")
+
+
 class Silent:
     def started(self, job: Job, pid: int) -> None: ...
 
@@ -49,10 +52,7 @@ def main() -> int:
                 for shard in payload.shards
             ]
             left = sorted(set(range(int(shards))) - succeeded(run_dir) - {a.shard for a in adopted})
-            jobs = (
-                Job(s, ("bash", f"{run_dir}/plan/shard.sh", *"p 1 local - 0 0".split(), str(s)))
-                for s in left
-            )
+            jobs = (Job(s, ("bash", f"{run_dir}/plan/shard.sh", *WORDS, str(s))) for s in left)
             result = run_pool(
                 jobs,
                 len(left),

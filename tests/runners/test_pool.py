@@ -67,11 +67,13 @@ def test_no_more_than_the_slots_run_and_jobs_are_taken_when_needed(
             taken += 1
             yield bash(shard, "sleep 0.02")
 
-    ahead = []
-    listening.on_start = lambda job, pid: ahead.append(taken - len(listening.over))
+    ahead: list[int] = []
+    stopped: list[bool] = []
+    listening.on_start = lambda _job, _pid: ahead.append(taken - len(listening.over))
 
     def stop_soon() -> None:
-        if len(listening.over) > 20:
+        if len(listening.over) > 20 and not stopped:
+            stopped.append(True)
             os.kill(os.getpid(), signal.SIGTERM)
 
     listening.on_tick = stop_soon
@@ -236,7 +238,7 @@ def test_adopted_payloads_hold_a_slot_and_are_not_started_again(run: Any, listen
     pid = int(shell.stdout)
     adopted = Adopted(0, pid, start_ticks(pid) or 0)
     alive_at_start = []
-    listening.on_start = lambda job, _pid: alive_at_start.append(start_ticks(pid) is not None)
+    listening.on_start = lambda _job, _pid: alive_at_start.append(start_ticks(pid) is not None)
     result = run.pool(map(run.job, range(3)), 3, 1, listening, adopted=[adopted])
     assert sorted(job.shard for job in listening.began) == [1, 2]
     assert alive_at_start == [False, False]

@@ -49,7 +49,6 @@ def test_a_signal_ends_adopted_payloads_too(run: Any, until: Any) -> None:
         until(lambda: len(list(Path(run.path).glob("shards/*/*/stdout"))) == 2, "two commands")
         first.kill()
     with run.drive(2, 2, 0.3) as second:
-        until(lambda: (Path(run.path) / ".pool.lock").read_bytes(), "the second pool")
         until(lambda: Path(run.path, "pool.log").exists() and caught(second.pid), "its gate")
         second.send_signal(signal.SIGTERM)
         assert second.wait(20) == 0
