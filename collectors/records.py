@@ -18,40 +18,53 @@ from manifest.layout import records_dir
 Attempt = dict[str, Any]
 """The facts of one attempt, as the manifest holds them. Absent facts are None, never 0."""
 
-_START = ("submission", "native_id", "scheduler", "restarts", "host", "pid", "pid_start", "boot")
+_START = (
+    "submission",
+    "native_id",
+    "scheduler",
+    "restarts",
+    "host",
+    "pid",
+    "pid_start",
+    "boot",
+    "dir",
+)
 _END = ("exit_code", "stopped_by", "warned", "wall_s", "cpu_s", "peak", "note")
 
 
 def new_attempt(attempt: str) -> Attempt:
     """Return an attempt of which nothing is known yet, keys in the manifest's order."""
-    return {
-        "attempt": attempt,
-        "state": "unknown",
-        "cause": None,
-        "evidence": "",
-        "plan": None,
-        "submission": None,
-        "native_id": None,
-        "scheduler": None,
-        "restarts": None,
-        "host": None,
-        "pid": None,
-        "pid_start": None,
-        "boot": None,
-        "dir": None,
-        "started": None,
-        "ended": None,
-        "exit_code": None,
-        "reported": None,
-        "stopped_by": None,
-        "warned": None,
-        "wall_s": None,
-        "cpu_s": None,
-        "peak": None,
-        "note": None,
-        "pool": None,
-        "outputs": None,
-    }
+    return {**_UNKNOWN, "attempt": attempt}
+
+
+_UNKNOWN: Attempt = {
+    "attempt": "",
+    "state": "unknown",
+    "cause": None,
+    "evidence": "",
+    "plan": None,
+    "submission": None,
+    "native_id": None,
+    "scheduler": None,
+    "restarts": None,
+    "host": None,
+    "pid": None,
+    "pid_start": None,
+    "boot": None,
+    "dir": None,
+    "started": None,
+    "ended": None,
+    "exit_code": None,
+    "reported": None,
+    "stopped_by": None,
+    "warned": None,
+    "wall_s": None,
+    "cpu_s": None,
+    "peak": None,
+    "note": None,
+    "pool": None,
+    "outputs": None,
+}
 
 
 def list_block(run: str, block: int) -> list[str]:
@@ -108,15 +121,12 @@ def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
     for line in lines_of(data):
         event = line.get("event")
         if event == "start" and attempt["started"] is None:
-            for key in _START:
-                attempt[key] = line.get(key)
-            attempt["dir"] = line.get("dir")
+            attempt.update(zip(_START, map(line.get, _START), strict=True))
             attempt["started"] = _number(line.get("time"))
             other = line.get("plan")
             attempt["plan"] = None if other == plan_id else str(other)
         elif event == "end" and attempt["ended"] is None:
-            for key in _END:
-                attempt[key] = line.get(key)
+            attempt.update(zip(_END, map(line.get, _END), strict=True))
             attempt["reported"] = line.get("cause")
             attempt["ended"] = _number(line.get("time"))
 

@@ -14,9 +14,9 @@ from farmhand.render_check import check_site
 from farmhand.seed_overlap import overlapping_runs
 from farmhand.spec_source import Source, read_source
 from farmhand.talk import give, give_json, say, short_path, warn
-from manifest.document import dump_yaml
 from manifest.errors import UserError
-from manifest.names import nearest
+from manifest.nearest import nearest
+from manifest.yaml_writer import dump_yaml
 from renderer.plan import Plan, make_plan
 from renderer.schedulers import SCHEDULERS
 

@@ -9,7 +9,7 @@ import typer
 
 from manifest.errors import UserError
 from manifest.layout import parse_ranges
-from manifest.names import nearest
+from manifest.nearest import nearest
 from manifest.states import CAUSES
 
 ShardsOption = Annotated[

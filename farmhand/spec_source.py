@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from farmhand.talk import say
-from manifest.document import Document, apply_set, parse_set, read_document
+from manifest.assignments import apply_set, parse_set
+from manifest.document import Document, read_document
 from manifest.errors import UserError
 from manifest.loading import load_spec
 from manifest.names import SAFE

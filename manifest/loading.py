@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from manifest.document import Absent, Document
+from manifest.document import Document
 from manifest.errors import UserError
-from manifest.names import nearest
+from manifest.nearest import nearest
 from manifest.spec import Spec
+from manifest.tree import Absent
 
 _FREE_TEXT = {"env", "params"}  # here an empty value is an empty text, not "not given"
 

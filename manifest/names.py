@@ -1,10 +1,8 @@
-"""Names that are safe as file names, job names and queue items, and the nearest known one."""
+"""Names that are safe as file names, job names and queue items."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -36,9 +34,3 @@ def _safe(text: str) -> str:
 
 SafeName = Annotated[str, AfterValidator(_safe)]
 """Text that is safe as a file name on every system and as a word for every scheduler."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name closest to ``name``, or None when none is close."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from manifest.units import format_bytes
 from outputs import json_document
-from outputs.csv_rows import Table, TableError
+from outputs.csv_rows import Table, TableError, plain_table
 from outputs.text_rule import RuleWatch, watch_file
 
 if TYPE_CHECKING:
@@ -101,20 +101,32 @@ def _size_problem(size: int, check: Check) -> str | None:
 
 
 def _stream_problem(file: BinaryIO, check: Check, facts: ShardFacts | None) -> str | None:
-    watch = RuleWatch(check)
     if check.csv is None:
-        return watch_file(file, watch)
+        return watch_file(file, RuleWatch(check))
+    if check.require is None and check.forbid is None:
+        return _table_problem(file, check.csv, facts, None)
+    watch = RuleWatch(check)
+    return _table_problem(file, check.csv, facts, watch.feed) or watch.problem
+
+
+def _table_problem(
+    file: BinaryIO,
+    rules: CsvCheck,
+    facts: ShardFacts | None,
+    seen: Callable[[bytes], None] | None,
+) -> str | None:
+    counted = plain_table(file, rules.delimiter) if seen is None else None
     try:
-        problem = _table_problem(Table(file, check.csv.delimiter, watch.feed), check.csv, facts)
+        if counted is None:
+            table = Table(file, rules.delimiter, seen)
+            counted = table.header, 0
+            if not rules.header or tuple(table.header) == rules.header:
+                counted = table.header, sum(1 for _ in table)
     except TableError as error:
         return str(error)
-    return problem or watch.problem
-
-
-def _table_problem(table: Table, rules: CsvCheck, facts: ShardFacts | None) -> str | None:
-    if rules.header and tuple(table.header) != rules.header:
-        return f"the header is {', '.join(table.header)}, not {', '.join(rules.header)}"
-    rows = sum(1 for _ in table)
+    header, rows = counted
+    if rules.header and tuple(header) != rules.header:
+        return f"the header is {', '.join(header)}, not {', '.join(rules.header)}"
     if rules.rows is not None:
         wanted = json_document.amount(rules.rows, facts)
         if wanted is None:

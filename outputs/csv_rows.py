@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
+_SMALL = 1 << 20
 BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -89,3 +90,25 @@ class Table:
             pending.clear()
             if fields:
                 yield fields, raw
+
+
+def plain_table(file: BinaryIO, delimiter: str) -> tuple[list[str], int] | None:
+    """Return (header, number of rows) of a small table without quotes, many times faster.
+
+    None, with the file at its beginning again, when the csv module has to decide: a quote, a lone
+    carriage return, a byte order mark, a row of another width, or more than a megabyte.
+    """
+    data = file.read(_SMALL)
+    file.seek(0)
+    ascii_delimiter = delimiter.encode()
+    data = data.replace(b"\r\n", b"\n")
+    odd = len(ascii_delimiter) > 1 or len(data) >= _SMALL or data[:1] in (b"\xef", b"\xff", b"\xfe")
+    if odd or b'"' in data or b"\r" in data:
+        return None
+    lines = [line for line in data.split(b"\n") if line]
+    if not lines or {line.count(ascii_delimiter) for line in lines} != {
+        lines[0].count(ascii_delimiter)
+    }:
+        return None
+    header = lines[0].decode("utf-8", "surrogateescape").split(delimiter)
+    return header, len(lines) - 1

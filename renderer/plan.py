@@ -248,7 +248,10 @@ class PlanWriter:
 def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list[bytes]]:
     """Write plan/ of a run directory; return the plan id, and plans and first results by block."""
     writer = PlanWriter(run)
-    writer.write("spec.json", plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n")
+    writer.write(
+        "spec.json",
+        plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n",
+    )
     writer.write("run.json", orjson.dumps({"run_id": ids.run_id, "run_uuid": ids.uuid}) + b"\n")
     _stage(plan.inputs.files, run)
     writer.write(

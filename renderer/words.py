@@ -18,7 +18,7 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from manifest.errors import UserError
-from manifest.names import nearest
+from manifest.nearest import nearest
 from manifest.spec import MAX_WORD_BYTES
 from renderer.shell_words import sh
 

@@ -96,8 +96,11 @@ def _watch(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, bool
 
 
 def _last_bytes(kept: bytes, part: bytes) -> bytes:
-    """Return the end of what was printed so far, without blanks that could push a line out."""
-    return (kept + part if part.strip() else kept + b"\n")[-_TAIL_BYTES:]
+    """Return the end of what was printed so far; blanks at the end do not push a line out."""
+    joined = kept + part
+    body = joined.rstrip()
+    blanks = joined[len(body) :]
+    return body[-_TAIL_BYTES:] + (b"\n" if b"\n" in blanks else blanks[:_TAIL_CHARACTERS])
 
 
 def _last_line(text: bytes) -> str:

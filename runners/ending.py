@@ -82,6 +82,13 @@ class Ending:
             send(member.pid, member.pid_start, signum)
 
 
+def kill_commands(run_dir: str, shards: Collection[int]) -> None:
+    """Kill the processes of these shards' attempts, but not payloads: they write how it ended."""
+    for process in processes(run_dir):
+        if process.attempt is not None and process.shard in shards:
+            send(process.pid, process.pid_start, signal.SIGKILL)
+
+
 def end_attempts(run_dir: str, attempts: Collection[str], grace_s: float) -> tuple[int, ...]:
     """End the processes of these attempt directories (absolute, as `attempt_processes` has them).
 

@@ -11,14 +11,14 @@ import errno
 import os
 import signal
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runners.ending import Ending, send
+from runners.ending import Ending, kill_commands, send
 from runners.job import Adopted, Ended, Job, Listener, PoolResult
 from runners.peak import PeakFloor
 from runners.pool_journal import PoolJournal
 from runners.processes import Process, alive, boot_id, doomed, processes, start_ticks
+from runners.running import Running
 from runners.signal_gate import SignalGate
 from runners.spawner import Spawner, become_subreaper
 
@@ -30,14 +30,7 @@ __all__ = ["Adopted", "Ended", "Job", "Listener", "PoolResult", "run_pool"]
 
 _TICK_S = 0.25
 _FAST_TICK_S = 0.05  # while something is being ended
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    job: Job
-    pid_start: int
-    started_at: float
-    begun: float
+_LAST_WORD_S = 2.0  # for a payload whose command was killed to write its end record
 
 
 def run_pool(  # noqa: PLR0913 (all by name; an options object would only rename them)
@@ -55,9 +48,9 @@ def run_pool(  # noqa: PLR0913 (all by name; an options object would only rename
 ) -> PoolResult:
     """Run the jobs, `slots` at a time, and return when nothing of the run lives on this host.
 
-    The first INT, TERM or HUP starts nothing more, sends TERM to every payload and KILL after
-    the grace; the second kills at once. Call it from the main thread; threads that exist before
-    delay signals.
+    The first INT, TERM or HUP starts nothing more and sends TERM to every payload; after the grace
+    commands are killed, and 2 s later payloads too. The second signal kills all at once. Call it
+    from the main thread; threads that exist before delay signals.
 
     Args:
         jobs: taken one at a time, when a slot is free; shards of `adopted` are passed over.
@@ -69,7 +62,7 @@ def run_pool(  # noqa: PLR0913 (all by name; an options object would only rename
         listener: is told what happens.
         check_space: asked about four times a second; a message starts no more jobs.
         adopted: payloads that an earlier pool left behind.
-        stop_grace_s: seconds between TERM and KILL.
+        stop_grace_s: seconds between TERM and KILL of the commands.
 
     Raises:
         UserError: the log or the journal cannot be opened.
@@ -110,13 +103,13 @@ class _Pool:
         self._gate, self._spawner, self._journal = gate, spawner, journal
         self._adopted = list(adopted)
         self._passed_over = frozenset(a.shard for a in adopted)
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._endings: list[Ending] = []
         self._held: Job | None = None  # taken, but the system had no process for it
         self._exhausted = False
         self._next_tick = 0.0
         self._kill_at: float | None = None
-        self._killed = False
+        self._commands_killed = self._killed = False
         self._peaks = PeakFloor()
         self._started = self._dropped = self._ok = self._failed = 0
         self._adopted_ended: list[int] = []
@@ -187,7 +180,7 @@ class _Pool:
                 self._why = f"'{job.argv[0]}' cannot be started: {error.strerror}"
             return False
         # Until it is reaped the id cannot be used again, so this is the start time of ours.
-        self._running[pid] = _Running(job, start_ticks(pid) or 0, now, begun)
+        self._running[pid] = Running(job, start_ticks(pid) or 0, now, begun)
         self._started += 1
         self.listener.started(job, pid)
         return True
@@ -207,24 +200,13 @@ class _Pool:
                 ended.append(self._take_in(pid, status, usage, running))
 
     def _take_in(
-        self, pid: int, status: int, usage: resource.struct_rusage, running: _Running
+        self, pid: int, status: int, usage: resource.struct_rusage, running: Running
     ) -> Ended:
-        signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        code = os.WEXITSTATUS(status) if signum is None else 128 + signum
-        ended = Ended(
-            shard=running.job.shard,
-            pid=pid,
-            status=status,
-            code=code,
-            wall_s=time.monotonic() - running.begun,
-            cpu_s=usage.ru_utime + usage.ru_stime,
-            peak_bytes=self._peaks.known(usage.ru_maxrss * 1024),
-            started_at=running.started_at,
-        )
-        self._ok += code == 0
-        self._failed += code != 0
+        ended = running.ended(pid, status, usage, self._peaks)
+        self._ok += ended.code == 0
+        self._failed += ended.code != 0
         self._journal.add(ended, running.pid_start, time.time())
-        if signum is not None and self.stopped_by is None:
+        if os.WIFSIGNALED(status) and self.stopped_by is None:
             self._end({(pid, running.pid_start)})  # killed by another hand: its command may live on
         return ended
 
@@ -239,12 +221,22 @@ class _Pool:
         """Begin to end what is left of the payloads `ends`, and every orphan of the run."""
 
         def select() -> list[Process]:
-            spared = {running.job.shard for running in self._running.values()}
-            spared.update(adopted.shard for adopted in self._adopted)
-            return self._still_to_end(ends, spared)
+            return self._still_to_end(ends, self._shards_alive())
 
         self._endings.append(Ending(select, 0.0 if self._killed else self._grace_s))
         self._next_tick = 0.0
+
+    def _shards_alive(self) -> set[int]:
+        shards = {running.job.shard for running in self._running.values()}
+        return shards | {adopted.shard for adopted in self._adopted}
+
+    def _kill_commands_then_all(self, now: float) -> None:
+        if self._commands_killed:
+            self._kill()
+        else:
+            self._commands_killed = True
+            self._kill_at = now + _LAST_WORD_S
+            kill_commands(self._run_dir, self._shards_alive())
 
     def _kill(self) -> None:
         """Kill the sessions of all payloads and every process of the run."""
@@ -264,6 +256,7 @@ class _Pool:
     def _stop(self, signum: int) -> None:
         if self.stopped_by is not None:
             self._kill_at = None if self._killed else 0.0
+            self._commands_killed = True
         else:
             self.stopped_by = signum
             self._why = f"stopped by {signal.Signals(signum).name}"
@@ -284,7 +277,7 @@ class _Pool:
             self._end({(adopted.pid, adopted.pid_start)})
         self._poll_endings()
         if self._kill_at is not None and now >= self._kill_at:
-            self._kill()
+            self._kill_commands_then_all(now)
         if self._why is None and not self._exhausted:
             self._why = self.check_space()
         self._journal.flush()

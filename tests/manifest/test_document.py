@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest import document
-from manifest.document import Absent, apply_set, dump_yaml, parse_set, read_document
+from manifest.assignments import apply_set, parse_set
+from manifest.document import read_document
 from manifest.errors import UserError
 from manifest.nearest import nearest
+from manifest.tree import Absent
+from manifest.yaml_writer import dump_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +24,8 @@ LOADERS = [yaml.SafeLoader] + ([yaml.CSafeLoader] if yaml.__with_libyaml__ else 
 
 @pytest.fixture(params=LOADERS, ids=lambda loader: loader.__name__)
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document, "_LOADER", request.param)
+    monkeypatch.setattr(yaml_reader, "LOADER", request.param)
+    monkeypatch.setattr(yaml_lines, "LOADER", request.param)
 
 
 def read(text: str | bytes) -> Any:
@@ -33,7 +37,7 @@ def read_by_each(text: str) -> list[Any]:
     values = []
     with pytest.MonkeyPatch.context() as patch:
         for each in LOADERS:
-            patch.setattr(document, "_LOADER", each)
+            patch.setattr(yaml_reader, "LOADER", each)
             try:
                 values.append(read(text))
             except UserError:

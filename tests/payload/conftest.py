@@ -28,7 +28,7 @@ T = TypeVar("T")
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(TEMPLATES),
     undefined=jinja2.StrictUndefined,
-    autoescape=False,  # noqa: S701 - shell text, every value a shell word already
+    autoescape=False,
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
@@ -104,7 +104,7 @@ class Run:
                 (self.path / "shards" / str(block)).mkdir(parents=True, exist_ok=True)
         (self.path / "shards").mkdir(exist_ok=True)
 
-    def call(  # noqa: PLR0913 - the payload's own seven arguments
+    def call(
         self,
         *shards: int | str,
         plan: str = PLAN,
@@ -166,8 +166,8 @@ class Run:
         return self.record(shard)[1]
 
     def attempt(self, shard: int = 0) -> Path:
-        [path] = [self.path / lines[0]["dir"] for lines in self.records(shard)]
-        return path
+        [name] = [str(lines[0]["dir"]) for lines in self.records(shard)]
+        return self.path / name
 
     def attempt_dir(self) -> Path:
         """The only attempt directory of shard 0, its record finished or not."""

@@ -62,7 +62,8 @@ def test_a_hostile_environment_changes_nothing(run: Run, env: dict[str, str], sh
 
 def test_bash_env_that_spoils_the_shell(run: Run, tmp_path: Path) -> None:
     (tmp_path / "env").write_text(
-        "set -euf; shopt -s expand_aliases nullglob; alias printf=false set=false trap=false; IFS=:\n"
+        "set -euf; shopt -s expand_aliases nullglob; IFS=:\n"
+        "alias printf=false set=false trap=false\n"
         "unset EPOCHREALTIME; read() { echo caught >&2; }; umask 0777\n"
     )
     run.write(argv=sh("echo $LC_NUMERIC; umask"))
@@ -100,7 +101,8 @@ def test_mkdir_that_reports_success_but_does_nothing(run: Run) -> None:
 
 def test_mkdir_that_works_the_third_time(run: Run) -> None:
     run.write()
-    script = 'echo x >>"$FARMHAND_RUN/tries"; [ $(wc -l <"$FARMHAND_RUN/tries") -lt 3 ] || exec /bin/mkdir "$@"\n'
+    script = 'echo x >>"$FARMHAND_RUN/tries"\n'
+    script += '[ $(wc -l <"$FARMHAND_RUN/tries") -lt 3 ] || exec /bin/mkdir "$@"\n'
     env = double(run, "mkdir", script) | double(run, "sleep", "exit 0\n")
     assert run(env=env).returncode == 0
     assert (run.path / "tries").read_text() == "x\n" * 3
@@ -143,7 +145,8 @@ def test_an_end_record_that_cannot_be_written_is_94(run: Run) -> None:
 
 def mounted(run: Run, command: list[str], size: str = "64k") -> subprocess.CompletedProcess[str]:
     """Run a command where RUN/records/0 is a small tmpfs (in a private mount namespace)."""
-    script = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && "$@"; code=$?; cat records/0/*; exit $code'
+    script = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && "$@"; code=$?; '
+    script += "cat records/0/*; exit $code"
     space = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
     words = [*space, "sh", "-c", script, "sh", size, f"{run.path}/records/0", *command]
     probe = subprocess.run([*space, "true"], capture_output=True, check=False)
@@ -166,8 +169,8 @@ def test_full_disk_at_the_start_runs_nothing(run: Run) -> None:
 
 def test_full_disk_at_the_end_closes_the_broken_line_and_writes_it_whole(run: Run) -> None:
     """The record's page has room left for half a line; the sleep between tries makes room."""
-    pad = 'for f in "$FARMHAND_RUN"/records/0/*; do head -c $((4096 - 40 - $(wc -c <"$f"))) /dev/zero | '
-    pad += 'tr "\\0" " " >>"$f"; echo >>"$f"; done; '
+    pad = 'for f in "$FARMHAND_RUN"/records/0/*; do '
+    pad += 'head -c $((4096 - 40 - $(wc -c <"$f"))) /dev/zero | tr "\\0" " " >>"$f"; echo >>"$f"; done; '
     fill = 'dd if=/dev/zero of="$FARMHAND_RUN/records/0/.fill" bs=4k 2>/dev/null; exit 0'
     run.write(argv=sh(pad + fill))
     double(run, "sleep", 'rm -f "$FARMHAND_RUN/records/0/.fill"\n')
@@ -183,7 +186,8 @@ def test_full_disk_at_the_end_closes_the_broken_line_and_writes_it_whole(run: Ru
 
 
 def test_full_disk_for_good_is_94(run: Run) -> None:
-    pad = 'for f in "$FARMHAND_RUN"/records/0/*; do head -c $((4096 - $(wc -c <"$f"))) /dev/zero >>"$f"; done; '
+    pad = 'for f in "$FARMHAND_RUN"/records/0/*; do '
+    pad += 'head -c $((4096 - $(wc -c <"$f"))) /dev/zero >>"$f"; done; '
     run.write(argv=sh(pad + FILL + "exit 3"))
     double(run, "sleep", "exit 0\n")
     process = mounted(run, ["env", f"PATH={run.path}/bin:{os.environ['PATH']}", *run.call()])

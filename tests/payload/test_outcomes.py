@@ -286,7 +286,7 @@ def test_what_the_command_sees(run: Run) -> None:
         "FARMHAND_ITEMS": attempt + "/items",
         "FARMHAND_LEDGER": attempt + "/ledger",
     }
-    threads = "OMP OPENBLAS MKL NUMEXPR BLIS".split()
+    threads = ["OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS"]
     assert [seen[f"{name}_NUM_THREADS"] for name in threads] == ["4", "4", "7", "4", "4"]
     assert seen["VECLIB_MAXIMUM_THREADS"] == "4"
     assert (seen["MINE"], seen["FROM_WORD"], seen["LC_ALL"]) == ("a b\n$c", "wo rd", "C.UTF-8")

@@ -61,8 +61,8 @@ def test_a_warning_sends_the_stop_signal_and_is_recorded(run: Run, number: int) 
 
 
 def test_a_command_may_carry_on_after_a_signal(run: Run) -> None:
-    script = "trap 'n=$((n+1)); echo TERM $n' TERM; n=0; echo up; while [ $n -lt 3 ]; do sleep 0.02; done"
-    run.write(argv=sh(script + "; exit 5"))
+    script = "trap 'n=$((n+1)); echo TERM $n' TERM; n=0; echo up; "
+    run.write(argv=sh(script + "while [ $n -lt 3 ]; do sleep 0.02; done; exit 5"))
     process = run.start()
     for count in range(3):
         until(lambda: len(run.wait_for("stdout").splitlines()) > count)  # noqa: B023 - used at once
@@ -173,7 +173,7 @@ def test_a_signal_at_any_early_moment_ends_the_job_soon(run: Run) -> None:
         process = run.start(0, native=f"n{turn}", scheduler="slurm" if turn % 2 else "local")
         marks = [run.path / "records/0", run.path / "shards/s0"]
         if turn >= 10:
-            until(lambda: [p for p in marks[turn >= 20].glob(f"*n{turn}.*")])  # noqa: B023
+            until(lambda: list(marks[turn >= 20].glob(f"*n{turn}.*")))  # noqa: B023
         process.send_signal(signal.SIGTERM)
         codes.add(process.wait(10))
     assert codes <= {-15, 95, 143}

@@ -39,7 +39,7 @@ def fresh() -> Run:
 @example(fixed=NASTY, varying=[EVERY_BYTE, b"x" * 100_000])
 def test_arguments_arrive_byte_for_byte(fixed: list[bytes], varying: list[bytes]) -> None:
     run = fresh()
-    places = ['"${%d}"' % (i + 1) for i in range(len(varying))]
+    places = [f'"${{{place + 1}}}"' for place in range(len(varying))]
     run.write(
         argv=[word(sys.executable), "-c", word(SHOW), *map(word, fixed), *places],
         rows=["", " ".join(map(word, varying))],

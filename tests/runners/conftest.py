@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,14 +81,19 @@ class StandInRun:
             jobs, total, slots, run_dir=self.path, listener=listener, **(options | more)
         )
 
-    def drive(self, shards: int, slots: int, grace_s: float) -> subprocess.Popen[str]:
+    @contextmanager
+    def drive(self, shards: int, slots: int, grace_s: float) -> Iterator[subprocess.Popen[str]]:
         argv = [sys.executable, str(HERE / "pool_driver.py"), self.path]
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*argv, str(shards), str(slots), str(grace_s)],
             env={**os.environ, "PYTHONPATH": str(REPO)},
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def records(self) -> list[list[dict[str, Any]]]:
         found = []

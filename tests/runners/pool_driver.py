@@ -19,7 +19,6 @@ from runners.pool import Adopted, Ended, Job, run_pool
 from runners.pool_lock import PoolLock
 from runners.processes import live_payloads
 
-
 WORDS = ("p", "1", "local", "-", "0", "0")
 
 

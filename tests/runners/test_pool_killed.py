@@ -1,6 +1,8 @@
 import os
+import random
 import signal
 import socket
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,13 @@ def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
     run: Any, until: Any, moment: str
 ) -> None:
     run.command("sleep 0.4\n")
-    first = run.drive(SHARDS, 2, 5)
     moments = {
         "payload": lambda: live_payloads(run.path),  # perhaps before its start record
         "record": lambda: len(run.records()) == 2,
         "one end": lambda: sum(ends(run).values()) >= 1,
         "three ends": lambda: sum(ends(run).values()) >= 3,
     }
-    with first:
+    with run.drive(SHARDS, 2, 5) as first:
         until(moments[moment], moment)
         first.kill()
         first.wait()
@@ -95,4 +96,22 @@ def test_two_pools_at_once_the_second_is_refused(run: Any, until: Any) -> None:
         assert len(run.records()) == 2
         first.send_signal(signal.SIGTERM)
         assert first.wait(20) == 0
+    assert run.living() == []
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_moments(run: Any) -> None:
+    seed = random.randrange(1 << 32)
+    moments = random.Random(seed)
+    run.command("sleep 0.3\n")
+    for _ in range(12):
+        with run.drive(30, 2, 5) as pool:
+            try:
+                pool.wait(moments.uniform(0.1, 0.8))
+            except subprocess.TimeoutExpired:
+                pool.kill()
+    with run.drive(30, 2, 5) as pool:
+        assert pool.wait(60) == 0, seed
+    assert not Path(run.path, "overlaps").exists(), seed
+    assert ends(run) == dict.fromkeys(range(30), 1), seed
     assert run.living() == []

@@ -1,5 +1,8 @@
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +11,12 @@ import pytest
 STUBBORN = "trap '' TERM INT HUP; while :; do sleep 60; done\n"
 
 
-def begin(run: Any, until: Any, shards: int, grace_s: float) -> Any:
-    pool = run.drive(shards, 2, grace_s)
-    until(lambda: len(list(Path(run.path).glob("shards/*/*/stdout"))) == 2, "two commands")
-    until(lambda: len(run.living()) >= 4, "two payloads with a command each")
-    return pool
+@contextmanager
+def begin(run: Any, until: Any, shards: int, grace_s: float) -> Iterator[subprocess.Popen[str]]:
+    with run.drive(shards, 2, grace_s) as pool:
+        until(lambda: len(list(Path(run.path).glob("shards/*/*/stdout"))) == 2, "two commands")
+        until(lambda: len(run.living()) >= 4, "two payloads with a command each")
+        yield pool
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -37,8 +41,21 @@ def test_children_that_ignore_term_are_killed_after_the_grace(run: Any, until: A
         pool.send_signal(signal.SIGTERM)
         assert pool.wait(20) == 0
     assert run.living() == []
-    assert [line["code"] for line in run.journal()] == [137, 137]
+    # The command was killed first, so that the payload could say how it ended.
+    ends = [record[1] for record in run.records()]
+    assert [(end["exit_code"], end["stopped_by"]) for end in ends] == [(137, 15)] * 2
+    assert [(line["code"], line["signal"]) for line in run.journal()] == [(137, None)] * 2
     assert run.result()["unended"] == []
+
+
+def test_a_payload_that_ignores_term_is_killed_in_the_end(run: Any, until: Any) -> None:
+    payload = Path(run.path, "plan/shard.sh")
+    payload.write_text("trap '' TERM\n" + payload.read_text(encoding="utf-8"), encoding="utf-8")
+    run.command("until [[ -e go ]]; do sleep 60; done\n")
+    with begin(run, until, 2, 0.1) as pool:
+        pool.send_signal(signal.SIGTERM)
+        assert pool.wait(20) == 0
+    assert run.living() == []
 
 
 def test_the_second_interrupt_kills_at_once(run: Any, until: Any) -> None:
@@ -67,11 +84,10 @@ def test_an_ignored_hangup_stays_ignored(run: Any, until: Any) -> None:
     run.command('until [[ -e "${FARMHAND_ATTEMPT%/shards/*}/go" ]]; do sleep 0.02; done\n')
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
     try:
-        pool = begin(run, until, 3, 5)
+        with begin(run, until, 3, 5) as pool:
+            pool.send_signal(signal.SIGHUP)
+            Path(run.path, "go").touch()
+            assert pool.wait(20) == 0
     finally:
         signal.signal(signal.SIGHUP, before)
-    with pool:
-        pool.send_signal(signal.SIGHUP)
-        Path(run.path, "go").touch()
-        assert pool.wait(20) == 0
     assert (run.result()["ok"], run.result()["stopped_by"]) == (3, None)

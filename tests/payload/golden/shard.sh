@@ -9,13 +9,11 @@
 # it ends. NATIVE_ID - stands for the process id of this script. With RESTARTS above 0, shards that an
 # earlier start of the same NATIVE_ID finished are skipped. WALLTIME_S (a shard) 0 = no limit of our own.
 #
-# Exit codes, what the command sees, signals: at the end of this file (bash never reads that far, and
-# reading comments is not free).
+# Exit codes, what the command sees, signals: at the end of this file, where bash never reads; the
+# template says why things are done as they are. (Every comment costs each job some microseconds.)
 #
 # shellcheck disable=SC2034,SC2329  # names that only some specs use; functions that traps call
 
-# --- a known shell, whatever the environment brought (exported functions, SHELLOPTS, BASHOPTS, BASH_ENV)
-# In POSIX mode special builtins are found before functions: so these unsets are the real ones.
 fh_posix_set=${POSIXLY_CORRECT+yes} fh_posix=${POSIXLY_CORRECT-}
 POSIXLY_CORRECT=1
 \unset -f unset set export trap eval exec exit return shift unalias shopt cd '[' test printf read mapfile kill wait \
@@ -27,7 +25,6 @@ POSIXLY_CORRECT=1
   lastpipe localvar_inherit localvar_unset 2>/dev/null
 IFS=$' \t\n'
 unset "${!fh_mon@}" "${!FARMHAND_@}"
-# Bytes, not characters, in here; the command gets its own LC_ALL back.
 fh_lc_set=${LC_ALL+yes} fh_lc=${LC_ALL-}
 LC_ALL=C
 umask u+rwx
@@ -37,9 +34,7 @@ fh_ready='' fh_started='' fh_refused='' fh_status='' fh_open='' fh_code=0 fh_exi
 
 fh_say() { printf 'farmhand: %s\n' "$1" >&2; }
 
-# --- signals
 
-# fh_on NAME NUMBER: a signal arrived. Counted, so that an interrupted wait is told from a finished one.
 fh_on() {
   fh_signals=$((fh_signals + 1))
   if [[ $fh_phase == before || $fh_phase == running ]]; then
@@ -56,7 +51,6 @@ fh_on() {
   [[ $fh_phase != running ]] || fh_forward
 }
 
-# fh_listen SECONDS: one line from below: ready, started, refused, or the status of the command.
 fh_listen() {
   local fh_line=''
   read -r -t "$1" -u "$fh_pipe" fh_line || return
@@ -68,15 +62,12 @@ fh_listen() {
   esac
 }
 
-# Send what is owed to the command's group. A forked shell drops signals until it has put its parent's
-# traps away: so not before it says that it is ready.
 fh_forward() {
   local fh_signal
   until [[ -n $fh_ready || -n $fh_status ]] || fh_listen 0.2; do
     kill -s 0 "$fh_child" || break
   done 2>/dev/null
   while [[ $fh_owed == ' '* ]]; do
-    # One command: no trap in between, so nothing is sent twice.
     fh_signal=${fh_owed# } fh_signal=${fh_signal%% *} fh_owed=${fh_owed#" $fh_signal"}
     kill -s "$fh_signal" -- "-$fh_child"
   done 2>/dev/null
@@ -90,12 +81,9 @@ trap 'fh_on USR1 10' USR1
 trap 'fh_on USR2 12' USR2
 trap 'fh_on XCPU 24' XCPU
 trap : PIPE
-# Whatever ends this script early (no more processes, say) must not end it without a word.
 trap 'fh_bye $?' EXIT
 
-# --- time, processor time
 
-# fh_time: seconds since the epoch with six decimals (all 0 before bash 5.0).
 fh_clock() {
   if ((BASH_VERSINFO[0] >= 5)) && [[ $EPOCHREALTIME == *[!0-9]* ]]; then
     fh_time=${EPOCHREALTIME/[!0-9]/.}
@@ -104,7 +92,6 @@ fh_clock() {
   fi
 }
 
-# fh_ticks: hundredths of a second that ended children used; fh_pid_start: start time of this process.
 fh_usage() {
   local fh_line=''
   fh_ticks='' fh_pid_start=0
@@ -115,9 +102,7 @@ fh_usage() {
   fh_ticks=$((${14} + ${15})) fh_pid_start=${20}
 }
 
-# --- records
 
-# fh_quoted: $1 as a JSON string, in ASCII: UTF-8 as \uXXXX, any other byte from 0x80 as \u00XX.
 fh_plain='[!] !#-[^-~]'
 fh_tail=$'[\200-\277]'
 fh_utf2=$'[\302-\337]'$fh_tail
@@ -162,7 +147,6 @@ fh_json() {
   fh_quoted+='"'
 }
 
-# The start record of shard $fh_index: one line, one write, before anything else happens.
 fh_start() {
   local fh_line
   fh_clock
@@ -183,7 +167,6 @@ fh_start() {
   return 1
 }
 
-# fh_end CODE CAUSE NOTE: the end record, the last thing written. Sets fh_code.
 fh_end() {
   local fh_line fh_lead='' fh_tries=0 fh_lines fh_note_json=null
   fh_phase=after fh_code=$1
@@ -205,7 +188,6 @@ fh_end() {
       return
     fi
     sleep "$fh_tries"
-    # What a failed write left of the line is closed first: a broken line by itself, then the whole one.
     fh_lead='' fh_lines=()
     mapfile -t fh_lines <"$fh_record"
     [[ -z ${fh_lines[1]} ]] || fh_lead=$'\n'
@@ -220,7 +202,6 @@ fh_bye() {
   exit "$fh_code"
 }
 
-# Did an earlier start of this native id finish the shard? (A requeued element does its own rest.)
 fh_finished() {
   local fh_file fh_lines fh_line
   for fh_file in "$fh_run/records/$fh_block/$fh_index.$fh_safe."*.jsonl; do
@@ -236,9 +217,7 @@ fh_finished() {
   return 1
 }
 
-# --- the monitor: walltime, peak memory, and the end of a command whose payload is gone
 
-# fh_sum: bytes, VmHWM of the command's process and of all below it, added up. (Not the keeper's.)
 fh_sample() {
   local fh_todo='' fh_pid fh_lines fh_line fh_file
   fh_sum=0
@@ -264,15 +243,12 @@ fh_sample() {
   done
 }
 
-# fh_ticks: hundredths of a second since boot; no step of the wall clock ends a job early.
 fh_uptime() {
   local fh_line=''
   read -r fh_line _ </proc/uptime || printf -v fh_line '%(%s)T.00' -1
   fh_ticks=$((10#${fh_line/./}))
 }
 
-# Reads from the payload: "end" = the command is over; end of file = the payload is gone.
-# Answers "<1 if the walltime was reached, else 0> <peak in bytes>".
 fh_monitor() {
   local fh_zero fh_deadline=0 fh_kill_at=0 fh_next=0 fh_pause fh_word fh_status fh_peak=0 fh_reached=0 fh_tries=0
   trap '' HUP INT QUIT TERM USR1 USR2 XCPU PIPE
@@ -314,7 +290,6 @@ fh_monitor() {
   printf '%s %s\n' "$fh_reached" "$fh_peak"
 }
 
-# The payload was killed: nobody will record how the command ends, so it must not go on.
 fh_orphan() {
   local fh_tries=0
   kill -s TERM -- "-$fh_child"
@@ -326,9 +301,7 @@ fh_orphan() {
   exit
 }
 
-# --- one shard
 
-# Are the inputs there, with their planned sizes? Else fh_note says which is not.
 fh_stage_in() {
   local fh_paths fh_planned fh_shown fh_sizes=() fh_i
   fh_paths=(
@@ -355,7 +328,6 @@ fh_stage_in() {
   done
 }
 
-# Are the outputs there, and large enough? Else fh_note says which is not.
 fh_check_outputs() {
   local fh_names fh_paths fh_least fh_required fh_i fh_measured=() fh_files=() fh_sizes=()
   fh_names=(result log)
@@ -388,12 +360,8 @@ fh_check_outputs() {
   done
 }
 
-# The keeper leads the command's process group, so it hears what is forwarded and only outlives it. Its
-# wait in the foreground is the one that no signal can rob of the status: "wait" with traps, as the
-# payload must do it, loses the status of a child that ends just as the signal comes.
 fh_keep() {
   trap : HUP INT QUIT TERM USR1 USR2 XCPU INT
-  # bash's own "Segmentation fault" is not for the log.
   exec {fh_log}>&2 2>/dev/null
   (fh_become "$@")
   fh_status=$?
@@ -401,7 +369,6 @@ fh_keep() {
   exit "$fh_status"
 }
 
-# Becomes the command, with its output in the attempt directory. "$@": the words of the block line.
 fh_become() {
   local fh_argv
   printf 'ready\n' >&"$fh_pipe"
@@ -427,8 +394,6 @@ fh_become() {
   if [[ -n $fh_lc_set ]]; then { LC_ALL=$fh_lc; } 2>/dev/null; else unset LC_ALL; fi
   export DATA='/data/set 1'
   export CHUNK="${1}"
-  # The prologue, parsed first: what does not parse must not run half. Then as it stands, without
-  # arguments, unjudged (site set-ups end with false tests); one that exits never says started.
   fh_text='source '\''/opt/setup.sh'\'' x64
 # it'\''s set up
 '
@@ -446,7 +411,6 @@ fh_refuse() {
   exit 91
 }
 
-# Run the command, wait for it and all that is said about it: fh_status, fh_wall, fh_cpu, fh_peak, fh_reached.
 fh_run() {
   local fh_seen fh_waited fh_before fh_to fh_from fh_monitor_pid fh_answer='' fh_bytes='' fh_micros
   fh_ready='' fh_started='' fh_refused='' fh_status='' fh_reached=0
@@ -454,21 +418,18 @@ fh_run() {
   fh_before=$fh_ticks
   fh_clock
   fh_began=$fh_time
-  # Job control for the moment of the fork: the group exists from the first instant, INT is not ignored.
   set -m
   (fh_keep "$@") &
   fh_child=$! fh_phase=running
   set +m
   [[ -z $fh_owed ]] || fh_forward
   if [[ $fh_walltime != 0 || $fh_scheduler != local ]]; then
-    # In a group of its own: what kills ours leaves it to end the command.
     set -m
     coproc fh_mon { fh_monitor; }
     set +m
     fh_monitor_pid=$!
     exec {fh_to}>&"${fh_mon[1]}" {fh_from}<&"${fh_mon[0]}"
   fi
-  # A trap ends the wait early, and may have lost the keeper: then it is gone, and bash does not know.
   while :; do
     fh_seen=$fh_signals
     wait "$fh_child" 2>/dev/null
@@ -479,7 +440,7 @@ fh_run() {
   fh_phase=after
   kill -s KILL -- "-$fh_child" 2>/dev/null
   until [[ -n $fh_status ]] || ! fh_listen 0.1; do :; done
-  # No word from the keeper: it was killed, and the whole group with it.
+  [[ -n $fh_ready ]] || fh_refused=yes
   [[ -n $fh_status ]] || fh_status=$fh_waited
   ((fh_status > 0)) || [[ $fh_status == 0 ]] || fh_status=137
   fh_clock
@@ -503,7 +464,6 @@ fh_run() {
   fi 2>/dev/null
 }
 
-# fh_why: what bash said when it could not start the command (its own message ends the attempt's stderr).
 fh_unstarted() {
   local fh_lines=() fh_line
   fh_why=''
@@ -517,7 +477,6 @@ fh_unstarted() {
   fh_why=${fh_why#exec: }
 }
 
-# fh_shard INDEX: all of one shard; sets fh_code.
 fh_shard() {
   local fh_line=() fh_note='' fh_why fh_text
   fh_child='' fh_name='' fh_code=0
@@ -544,7 +503,6 @@ fh_shard() {
   shift 4
   export FARMHAND_ATTEMPT=$fh_run/$fh_dir
   export FARMHAND_ITEMS=$FARMHAND_ATTEMPT/items FARMHAND_LEDGER=$FARMHAND_ATTEMPT/ledger
-  # mkdir's exit code is not asked: over NFS it is wrong in both directions.
   for fh_why in 0.2 0.6 1.8 ''; do
     mkdir -p -- "$FARMHAND_ATTEMPT"
     [[ ! -d $FARMHAND_ATTEMPT && -n $fh_why && -z $fh_stop ]] || break
@@ -589,7 +547,6 @@ fh_shard() {
   fi
 }
 
-# --- the call
 
 fh_usage_error() {
   fh_say "$1"
@@ -616,12 +573,10 @@ fh_main() {
     *) fh_usage_error "called as $0: give the path that ends in plan/shard.sh" ;;
   esac
   [[ -n $fh_native && $fh_native != - ]] || fh_native=$$
-  # In file names only what no shell, no pattern and no file system minds.
   fh_safe=${fh_native//[!A-Za-z0-9._-]/_}
   fh_safe=${fh_safe:0:100}
   [[ $fh_safe != [.-]* ]] || fh_safe=_$fh_safe
 
-  # HOSTNAME is not asked: schedulers hand the login node's on.
   fh_host='' fh_boot=''
   read -r fh_host </proc/sys/kernel/hostname || fh_host=$HOSTNAME
   read -r fh_boot </proc/sys/kernel/random/boot_id
@@ -640,7 +595,6 @@ fh_main() {
     fh_plan_code=90
     fh_plan_note="this job was submitted for plan $fh_plan, but $fh_run/plan is $fh_found: nothing was run; submit the scripts that belong to this plan"
   fi
-  # A pipe to hear from below. A short here-string is one since bash 5.1; before, it takes a fork.
   if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
     exec {fh_word}<<<''
     exec {fh_pipe}<>"/proc/self/fd/$fh_word" {fh_word}<&-
@@ -655,7 +609,6 @@ fh_main() {
     fh_block=$((fh_index / 1000))
     fh_phase=before
     if [[ -n $fh_stop && -n $fh_begun ]]; then
-      # Not begun: it stays planned.
       ((fh_exit)) || fh_exit=95
       break
     fi
