@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest import document
+from manifest import document, yaml_lines, yaml_reader
 from manifest.assignments import apply_set, parse_set
 from manifest.document import read_document
 from manifest.errors import UserError
