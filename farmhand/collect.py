@@ -19,7 +19,7 @@ from manifest.store import collected_path, read_manifest
 from reports.tally import tally
 
 
-def verb(  # noqa: PLR0913 (one parameter an option)
+def verb(
     run: RunArgument = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",

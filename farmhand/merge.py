@@ -28,7 +28,7 @@ _TIMEOUT_S = 24 * 3600.0
 Kind = Literal["toys", "csv", "json-lines", "text", "command"]
 
 
-def verb(  # noqa: PLR0913 (one parameter an option)
+def verb(
     run: RunArgument = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",

@@ -34,7 +34,7 @@ SpecArgument = Annotated[
 ]
 
 
-def verb(  # noqa: PLR0913 (one parameter an option)
+def verb(
     ctx: typer.Context,
     spec: SpecArgument = None,
     scheduler: SchedulerOption = "local",

@@ -11,6 +11,7 @@ from manifest.units import format_bytes
 from renderer.plan import Plan
 
 _LOW = 1 << 30
+_FEW_FILES = 10_000
 
 
 def check_site(plan: Plan, out_dir: str) -> None:
@@ -57,7 +58,7 @@ def _directory(out_dir: str) -> list[tuple[bool, str]]:
     free = shutil.disk_usage(path).free
     status = os.statvfs(path)
     text = f"space: {format_bytes(free)} and {status.f_favail:,} files free at {path}"
-    low = free < _LOW or (status.f_files and status.f_favail < 10_000)
+    low = free < _LOW or (status.f_files and status.f_favail < _FEW_FILES)
     return [
         (writable, f"writable: {path}" if writable else f"not writable: {path}"),
         (not low, text),

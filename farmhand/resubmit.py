@@ -44,7 +44,7 @@ class Group:
     shards: list[tuple[int, str]]
 
 
-def verb(  # noqa: PLR0913 (one parameter an option)
+def verb(
     run: RunArgument = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",

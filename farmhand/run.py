@@ -42,7 +42,7 @@ class Options:
     min_free: int
 
 
-def verb(  # noqa: PLR0913 (one parameter an option)
+def verb(
     run: RunArgument = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",

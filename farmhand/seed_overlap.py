@@ -14,7 +14,7 @@ def overlapping_runs(out_dir: str, mine: list[tuple[int, int]], *, but: str) -> 
         return []
     found = []
     for entry in sorted(os.scandir(out_dir), key=lambda item: item.name):
-        if entry.name in (but,) or entry.name.startswith("."):
+        if entry.name == but or entry.name.startswith("."):
             continue
         try:
             with open(os.path.join(entry.path, "manifest.json"), "rb") as stream:

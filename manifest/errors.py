@@ -10,17 +10,18 @@ class FarmhandError(Exception):
 
 
 class UserError(FarmhandError):
-    """Something was asked wrongly or cannot be read (exit code 2).
-
-    Args:
-        what: one sentence, naming the object in question.
-        where: the file, line or directory concerned.
-        hint: what to do about it, an imperative sentence.
-    """
+    """Something was asked wrongly or cannot be read (exit code 2)."""
 
     exit_code = 2
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        """Say what, where and what to do.
+
+        Args:
+            what: one sentence, naming the object in question.
+            where: the file, line or directory concerned.
+            hint: what to do about it, an imperative sentence.
+        """
         super().__init__(what)
         self.what = what
         self.where = where
@@ -36,7 +37,7 @@ class UserError(FarmhandError):
         return "\n".join(lines)
 
 
-class Refusal(UserError):
+class Refusal(UserError):  # noqa: N818 (it is an answer, not an error)
     """The question was fine and the answer is no: bad shards, an unsound merge (exit code 1)."""
 
     exit_code = 1

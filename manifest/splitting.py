@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from manifest.errors import UserError
@@ -99,7 +100,7 @@ def _refuse_narrow_seeds(parts: list[Part]) -> None:
 
 def _refuse_shared_seeds(parts: list[Part]) -> None:
     spans = sorted((*span, part.name) for part in parts if (span := part.seed_range()))
-    for (_, high, one), (low, _, other) in zip(spans, spans[1:], strict=False):
+    for (_, high, one), (low, _, other) in pairwise(spans):
         if low < high:
             raise UserError(
                 f"components '{one}' and '{other}' would use the same seeds (from {low})",

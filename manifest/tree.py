@@ -22,11 +22,13 @@ class Absent(str):
 
 
 def place_of(text: str, index: int, source: str) -> str:
+    """Return ``file:line:column`` of a position in a text."""
     column = index - text.rfind("\n", 0, index)
     return f"{source}:{text.count(chr(10), 0, index) + 1}:{column}"
 
 
 def kind_of(value: Tree) -> str:
+    """Return what a value is, for a message: ``a block``, ``a list`` or the text itself."""
     if isinstance(value, dict | list):
         return "a block" if isinstance(value, dict) else "a list"
     return shown(value) if isinstance(value, str) else json.dumps(value)
@@ -39,16 +41,19 @@ def shown(text: str) -> str:
 
 
 def refused_character(value: str) -> str:
+    """Return how a message names the first character that no command can be given."""
     found = NO_ARGUMENT.search(value)
     return f"the character U+{ord(found[0]):04X}" if found else "nothing"
 
 
 def is_index(part: str, values: list[Tree]) -> bool:
+    """Say whether ``part`` is the number of an item of ``values``."""
     digits = part.isascii() and part.isdecimal() and len(part) <= len(str(len(values)))
     return digits and int(part) < len(values)
 
 
 def quoted(text: str) -> str:
+    """Return a text in quotes that YAML reads back as it is."""
     if text.isprintable() and ('"' in text or "\\" in text):
         return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(map(_escaped, text)) + '"'

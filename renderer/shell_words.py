@@ -20,7 +20,7 @@ _ANSI = {
 
 
 def sh(text: str) -> str:
-    """Quote one word for bash.
+    r"""Quote one word for bash.
 
     Plain words stay as they are, printable ASCII goes between single quotes, and everything else
     becomes ``$'…'`` (bash(1), QUOTING) with octal bytes, so that a rendered line is ASCII

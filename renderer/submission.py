@@ -47,7 +47,7 @@ class Written:
 
 
 class SchedulerModule(Protocol):
-    """A module of this room that renders for one scheduler; CONTRIBUTING.md shows how to add one."""
+    """A module that renders for one scheduler; CONTRIBUTING.md shows how to add one."""
 
     def render(self, target: Target) -> Written:
         """Write the scripts of a submission."""

@@ -98,8 +98,8 @@ def parse_word(text: str, where: str, names: Names) -> Word:
         ) from error
     pieces: list[Piece] = []
     for output in tree.body:
-        for node in output.nodes if isinstance(output, nodes.Output) else [output]:
-            pieces.append(_piece(node, text, where, names))
+        parts = output.nodes if isinstance(output, nodes.Output) else [output]
+        pieces += [_piece(node, text, where, names) for node in parts]
     return Word(where, _joined(pieces))
 
 
@@ -278,10 +278,10 @@ class BlockTemplate:
         self._segments = segments
         self._quote = quote
         body: list[nodes.Node] = [nodes.Output([nodes.Name("head", "load")])]
-        for segment in segments:
-            body.append(
-                nodes.Output([nodes.TemplateData(" " if quote else ""), self._text(segment)])
-            )
+        blank = " " if quote else ""
+        body += [
+            nodes.Output([nodes.TemplateData(blank), self._text(segment)]) for segment in segments
+        ]
         body.append(nodes.Output([nodes.TemplateData("\n")]))
         target = nodes.Tuple([nodes.Name(name, "store") for name in _FIELDS], "store")
         loop = nodes.For(target, nodes.Name("rows", "load"), body, [], None, False)
