@@ -24,12 +24,14 @@ from manifest.spec import Resources
 from manifest.store import Manifest
 from manifest.units import format_duration, parse_bytes
 from reports.tally import tally
+from runners.ending import end_orphans
 from runners.pool import Adopted, Job, PoolResult, run_pool
 from runners.pool_lock import PoolLock
 from runners.processes import live_payloads
 from runners.slots import Slots, choose_slots
 
 _LISTED = 5
+_ORPHAN_GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ def verb(
 
 def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     report_changed_plan(folder)
+    # Commands whose payload was killed would run beside the new attempt of their shard.
+    stuck = end_orphans(folder, _ORPHAN_GRACE_S)
+    if stuck:
+        warn(f"processes of earlier attempts that do not end: {', '.join(map(str, stuck))}")
     before = gather(folder, path)
     header = before.manifest.header
     chosen = chosen_shards(shards, header.shards)

@@ -77,8 +77,8 @@ def _raised(
     cap = getattr(retry, f"max_{name}")
     if cap is not None and wanted > cap:
         wanted = cap
-        if now is not None and wanted <= now and not forced:
-            return Decision(False, asked, f"{name} is already at its cap (retry.max_{name})")
+        if now is not None and wanted <= now:
+            return Decision(forced, asked, f"{name} is already at its cap (retry.max_{name})")
     return Decision(True, asked.model_copy(update={name: wanted}), f"{name} raised")
 
 

@@ -82,6 +82,7 @@ def plan_parts(spec: Spec) -> list[Part]:
         parts.append(Part(name, component, first, shards, component.work.seed))
         first += shards
     _refuse_shared_seeds(parts)
+    _refuse_shared_names(parts)
     _refuse_narrow_seeds(parts)
     return parts
 
@@ -114,6 +115,44 @@ def _refuse_shared_seeds(parts: list[Part]) -> None:
             where="components.*.work.seed.spawn",
             hint="give every component its own number",
         )
+    for part in parts:
+        if part.seed and part.seed.spawn is not None:
+            _refuse_narrow_seeds(part, parts)
+
+
+def _refuse_narrow_seeds(part: Part, parts: list[Part]) -> None:
+    """Half of the numbers must stay free: else finding another one for a shard takes long."""
+    assert part.seed is not None  # noqa: S101 (the caller looked)
+    numbers = 1 << part.seed.bits
+    used = sum(min(high, numbers) - min(low, numbers) for low, high in _spans(parts))
+    used += sum(p.shards for p in parts if p.seed and p.seed.spawn is not None)
+    if 2 * used > numbers:
+        raise UserError(
+            f"{part.seed.bits} bits are {numbers} seeds: too few for {used} in use",
+            where=f"components.{part.name}.work.seed.bits" if part.name else "work.seed.bits",
+            hint="allow more bits, or leave bits: out for 63",
+        )
+
+
+def _refuse_shared_names(parts: list[Part]) -> None:
+    """Refuse a component named like a shard of another: ``a_s0`` beside ``a`` of 2 shards."""
+    known = {part.name: part for part in parts if part.name and part.shards > 1}
+    for part in parts:
+        stem, _, digits = (part.name or "").rpartition("_s")
+        other = known.get(stem)
+        if part.shards > 1 or other is None or not digits.isdecimal():
+            continue
+        number = int(digits)
+        if number < other.shards and part.name == _default_name(other, number):
+            raise UserError(
+                f"component '{part.name}' is named like shard {number} of component '{stem}'",
+                where=f"components.{part.name}",
+                hint="give it another name",
+            )
+
+
+def _spans(parts: list[Part]) -> list[tuple[int, int]]:
+    return [span for part in parts if (span := part.seed_range())]
 
 
 def spawned_seed(seed: int, index: int, bits: int, attempt: int = 0) -> int:
@@ -131,13 +170,13 @@ def spawned_seed(seed: int, index: int, bits: int, attempt: int = 0) -> int:
 def rows(parts: list[Part]) -> Iterator[Row]:
     """Yield every shard in order, with its default name."""
     spawned: set[int] = set()
+    spans = _spans(parts)
     for part in parts:
-        width = len(str(part.shards - 1))
         for number, (start, size) in enumerate(split_count(part.count, part.shards)):
-            seed = _seed(part, number, start, spawned)
+            seed = _seed(part, number, start, spawned, spans)
             yield Row(
                 part.first + number,
-                _default_name(part, number, width),
+                _default_name(part, number),
                 part.name,
                 start,
                 size,
@@ -146,22 +185,26 @@ def rows(parts: list[Part]) -> Iterator[Row]:
             )
 
 
-def _seed(part: Part, number: int, start: int, spawned: set[int]) -> int | None:
+def _seed(
+    part: Part, number: int, start: int, spawned: set[int], spans: list[tuple[int, int]]
+) -> int | None:
     if part.seed is None:
         return None
     if part.seed.base is not None:
         return part.seed.base + start
     assert part.seed.spawn is not None  # noqa: S101 (Seed allows no third form)
     attempt = 0
-    while (
-        value := spawned_seed(part.seed.spawn, number, part.seed.bits, attempt)
-    ) in spawned:  # narrow seeds of many shards do collide; no two shards may share one
+    while True:  # narrow seeds of many shards do collide; no two shards may share one
+        value = spawned_seed(part.seed.spawn, number, part.seed.bits, attempt)
+        if value not in spawned and not any(low <= value < high for low, high in spans):
+            break
         attempt += 1
     spawned.add(value)
     return value
 
 
-def _default_name(part: Part, number: int, width: int) -> str:
+def _default_name(part: Part, number: int) -> str:
+    width = len(str(part.shards - 1))
     if part.name is None:
         return f"s{number:0{width}}"
     return part.name if part.shards == 1 else f"{part.name}_s{number:0{width}}"

@@ -8,6 +8,7 @@ than the user's other scripts do.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -60,9 +61,9 @@ def parse_duration(text: str) -> int:
     if re.fullmatch(r"\d+(\.\d+)?", stripped):
         message = f"'{stripped}' has no unit; write {stripped}h, {stripped}m or {stripped}s"
         raise ValueError(message)
-    total, position = 0.0, 0
+    total, position = Fraction(), 0  # 1.1 * 3600 is more than 3960 in floating point
     while match := _PART.match(stripped, position):
-        total += float(match[1]) * _SECONDS[match[2][0]]
+        total += Fraction(match[1]) * _SECONDS[match[2][0]]
         position = match.end()
     if not stripped or position != len(stripped):
         message = f"'{text}' is not a length of time; write for example 4h, 90m or 1h30m"

@@ -90,6 +90,8 @@ def parse_word(text: str, where: str, names: Names) -> Word:
         return Word(where, (text,) if text else ())
     try:
         tree = ENVIRONMENT.parse(text.replace("\r", _CR))
+    except RecursionError as error:
+        raise UserError("brackets nest too deep to be read", where=where) from error
     except jinja2.TemplateSyntaxError as error:
         raise UserError(
             f"{text!r} is not a template farmhand can read: {error.message}",
@@ -131,16 +133,30 @@ def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:
         varies = varies or name.name not in names.constants
     for access in _accesses(node):
         _known(access.space, access.name, where, names)
+    _refuse_unknown_filters(node, text, where)
     if varies:
         return Expression(node)
     return _evaluate(node, text, where, names)
+
+
+def _refuse_unknown_filters(node: nodes.Expr, text: str, where: str) -> None:
+    own = [node] if isinstance(node, nodes.Filter | nodes.Test) else []
+    for use in [*own, *node.find_all((nodes.Filter, nodes.Test))]:
+        kind = "filter" if isinstance(use, nodes.Filter) else "test"
+        known = ENVIRONMENT.filters if kind == "filter" else ENVIRONMENT.tests
+        if use.name not in known:
+            guess = nearest(use.name, known)
+            raise UserError(
+                f"there is no {kind} '{use.name}'" + (f"; did you mean '{guess}'?" if guess else ""),
+                where=f"{where}: {text!r}",
+            )
 
 
 def _evaluate(node: nodes.Expr, text: str, where: str, names: Names) -> str:
     template = nodes.Template([nodes.Output([node])], lineno=1)
     try:
         return _compile(template).render(names.constants).replace(_CR, "\r")
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except _FAULTS as error:
         raise UserError(f"{text!r} cannot be rendered: {error}", where=where) from error
 
 
@@ -264,7 +280,15 @@ def _sh(value: object) -> str:
 
 ENVIRONMENT.filters["sh"] = _sh
 
-_FAULTS = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
+_FAULTS = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+)
 _FIELDS = ("head", "shard", "part", "work", "params")
 BlockRow = tuple[str, Any, Any, Any, Any]
 """Ready text that begins the line, then the fields shard.*, part.*, work.* and params.*."""
