@@ -15,6 +15,8 @@ import orjson
 
 from manifest.layout import records_dir
 
+_TOO_LARGE = 1 << 63
+
 Attempt = dict[str, Any]
 """The facts of one attempt, as the manifest holds them. Absent facts are None, never 0."""
 
@@ -131,5 +133,20 @@ def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
             attempt["ended"] = _number(line.get("time"))
 
 
+def _typed(value: Any, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401 (of a JSON line)
+    """Return a value of the right type; a number too large to be true is none."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return None
+    return None if isinstance(value, int | float) and not abs(value) < _TOO_LARGE else value
+
+
+def _peak(value: object) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    size = _typed(value.get("bytes"), int)
+    return None if size is None else {"bytes": size, "source": _typed(value.get("source"), str)}
+
+
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    found = _typed(value, (int, float))
+    return None if found is None else float(found)

@@ -95,7 +95,10 @@ def _age(attempt: Attempt, world: World) -> float:
 
 
 def _unrecorded(attempt: Attempt) -> Verdict:
-    pool = attempt["pool"] or {}
+    pool = attempt["pool"]
+    if pool is None:
+        text = "its record has an end, but no start that can be read"
+        return Verdict("unknown", "disagree", text)
     code = pool.get("code")
     if pool.get("signal"):
         return Verdict(
@@ -184,7 +187,7 @@ def shard_verdict(attempts: list[Attempt]) -> tuple[Verdict, list[str]]:
     for state in _OPEN:
         found = [a for a in attempts if a["state"] == state]
         if found:
-            return _verdict_of(found[0]), []
+            return _verdict_of(min(found, key=lambda a: a["attempt"])), []
     doubtful = [a for a in attempts if a["state"] == "unknown"]
     if doubtful:
         return _verdict_of(min(doubtful, key=lambda a: (a["cause"] is None, a["attempt"]))), []

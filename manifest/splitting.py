@@ -83,20 +83,7 @@ def plan_parts(spec: Spec) -> list[Part]:
         first += shards
     _refuse_shared_seeds(parts)
     _refuse_shared_names(parts)
-    _refuse_narrow_seeds(parts)
     return parts
-
-
-def _refuse_narrow_seeds(parts: list[Part]) -> None:
-    """Refuse widths in which distinct seeds are hard to find, or do not exist at all."""
-    shards = sum(part.shards for part in parts)
-    for part in parts:
-        if part.seed and part.seed.spawn is not None and shards > 1 << (part.seed.bits - 1):
-            raise UserError(
-                f"{shards} shards need more different seeds than {part.seed.bits} bits give",
-                where="work.seed.bits",
-                hint=f"write bits: {shards.bit_length() + 2} or more",
-            )
 
 
 def _refuse_shared_seeds(parts: list[Part]) -> None:

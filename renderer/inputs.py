@@ -52,7 +52,7 @@ def find_inputs(inputs: Mapping[str, Input], base: str) -> Inputs:
     Raises:
         UserError: missing, unreadable, or a reference that matches nothing.
     """
-    wanted: dict[str, str] = {}
+    wanted: dict[tuple[bool, str], str] = {}
     tops: dict[str, str] = {}
     for name, item in inputs.items():
         where = f"inputs.{name}"
@@ -61,9 +61,9 @@ def find_inputs(inputs: Mapping[str, Input], base: str) -> Inputs:
         _add(wanted, item.path, base, where)
         for path in _referenced(item, base, where):
             _add(wanted, path, base, f"{where}.references")
-    depth = max((_ups(path) for path in wanted if not os.path.isabs(path)), default=0)
+    depth = max((_ups(path) for (absolute, _), path in wanted.items() if not absolute), default=0)
     root = os.path.normpath(os.path.join(base, *[".."] * depth))
-    files = tuple(_fingerprint(path, source, root) for path, source in wanted.items())
+    files = tuple(_fingerprint(path, source, root) for (_, source), path in wanted.items())
     words = {name: _word(path, base, root) for name, path in tops.items()}
     return Inputs(words, files)
 
@@ -86,13 +86,16 @@ def _ups(path: str) -> int:
     return sum(part == os.pardir for part in parts)
 
 
-def _add(wanted: dict[str, str], path: str, base: str, where: str) -> None:
+def _add(wanted: dict[tuple[bool, str], str], path: str, base: str, where: str) -> None:
+    """Add a file, or all files of a directory: each once, however it was spelled."""
+    absolute = os.path.isabs(path)
     source = os.path.normpath(os.path.join(base, path))
     if os.path.isdir(source):
         for found in _walk(source):
-            wanted.setdefault(os.path.join(path, os.path.relpath(found, source)), found)
+            inside = os.path.join(path, os.path.relpath(found, source))
+            wanted.setdefault((absolute, found), os.path.normpath(inside))
     elif os.path.isfile(source):
-        wanted.setdefault(os.path.normpath(path), source)
+        wanted.setdefault((absolute, source), os.path.normpath(path))
     else:
         raise UserError(
             f"input '{path}' does not exist",
@@ -108,6 +111,12 @@ def _walk(top: str) -> Iterator[str]:
 
 
 def _fingerprint(path: str, source: str, root: str) -> Fingerprint:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the name of input {os.fsencode(path)!r} is not UTF-8", where=repr(source), hint="rename it"
+        ) from error
     try:
         status = os.stat(source)
         digest = None

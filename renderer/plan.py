@@ -103,7 +103,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
         (name, segments.shell_word(parse_word(text, f"env.{name}", names)))
         for name, text in spec.env.items()
     ]
-    pattern = parse_word(spec.shard_name, "shard_name", names) if spec.shard_name else None
+    pattern = _name_pattern(spec, names)
     return Plan(spec, base, parts, inputs, segments, argv, env, outputs, pattern)
 
 
@@ -111,8 +111,21 @@ def planned_only(spec: Spec) -> Plan:
     """Work out the rows of a spec whose inputs were found before; good for ``plan_blocks``."""
     parts = plan_parts(spec)
     names = _names(spec, parts)
-    pattern = parse_word(spec.shard_name, "shard_name", names) if spec.shard_name else None
+    pattern = _name_pattern(spec, names)
     return Plan(spec, "", parts, Inputs({}, ()), Segments({}), [], [], {}, pattern)
+
+
+def _name_pattern(spec: Spec, names: Names) -> Word | None:
+    if spec.shard_name is None:
+        return None
+    word = parse_word(spec.shard_name, "shard_name", names)
+    if any(isinstance(piece, Runtime) for piece in word.pieces):
+        raise UserError(
+            "a shard's name is made at the render and cannot use a variable of the job",
+            where="shard_name",
+            hint="use shard.*, part.*, work.* and params.*",
+        )
+    return word
 
 
 def _names(spec: Spec, parts: list[Part]) -> Names:
