@@ -22,7 +22,8 @@ def ends(run: Any) -> Counter[int]:
 def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
     run: Any, until: Any, moment: str
 ) -> None:
-    run.command("sleep 0.4\n")
+    # Two lengths: whenever one ends, another is in the middle.
+    run.command("sleep 0.$((2 + 3 * (FARMHAND_SHARD_INDEX % 2)))\n")
     moments = {
         "payload": lambda: live_payloads(run.path),  # perhaps before its start record
         "record": lambda: len(run.records()) == 2,
