@@ -113,7 +113,9 @@ class _BlockFold:
 
     def __init__(self, facts: RunFacts, world: World, path: str, plan_id: str, number: int) -> None:
         self.facts = facts
-        self.world = world
+        self.outside = world
+        self.living: dict[str, bool | None] = {}
+        self.world = replace(world, alive=lambda attempt: self.living.get(attempt["attempt"]))
         self.path = path
         self.plan_id = plan_id
         self.number = number
@@ -186,12 +188,16 @@ class _BlockFold:
             apply_record(attempt, data, self.plan_id)
 
     def _seek_ends(self, attempts: dict[str, Attempt], index: int) -> None:
-        """Read again the record of a process that is gone: it may have ended in between."""
+        """Ask once whether open attempts live; then read the record of one that does not again.
+
+        In this order, and with this one answer for the verdict: a process that ends between two
+        looks would else be gone without an end, and its shard would run again.
+        """
         for attempt in attempts.values():
-            if attempt["ended"] is None and (
-                attempt["pool"] is not None or self.world.alive(attempt) is False
-            ):
-                self._read(attempt, index)
+            if attempt["ended"] is None:
+                alive = self.living[attempt["attempt"]] = self.outside.alive(attempt)
+                if alive is False or attempt["pool"] is not None:
+                    self._read(attempt, index)
 
     def _due(
         self,

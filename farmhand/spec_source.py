@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -63,7 +64,8 @@ def read_source(
 
 def _file(path: str | None) -> tuple[Document, str]:
     if path == "-":
-        return read_document(sys.stdin.buffer.read(), "stdin"), os.getcwd()
+        text = sys.stdin.buffer.read()
+        return read_document(text, "stdin", fmt="json" if _is_json(text) else "yaml"), os.getcwd()
     name = path or DEFAULT_SPEC
     try:
         with open(name, "rb") as stream:
@@ -75,6 +77,15 @@ def _file(path: str | None) -> tuple[Document, str]:
             hint="name a spec file, or write one with: farmhand init",
         ) from error
     return read_document(text, name), os.path.dirname(os.path.abspath(name))
+
+
+def _is_json(text: bytes) -> bool:
+    """Say whether a text is JSON: YAML reads most of it, but not its escapes beyond U+FFFF."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _one_liner(words: Sequence[str], extra: dict[str, str]) -> tuple[Document, str]:
