@@ -115,7 +115,9 @@ def _fingerprint(path: str, source: str, root: str) -> Fingerprint:
         path.encode()
     except UnicodeEncodeError as error:
         raise UserError(
-            f"the name of input {os.fsencode(path)!r} is not UTF-8", where=repr(source), hint="rename it"
+            f"the name of input {os.fsencode(path)!r} is not UTF-8",
+            where=repr(source),
+            hint="rename it",
         ) from error
     try:
         status = os.stat(source)

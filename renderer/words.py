@@ -146,8 +146,9 @@ def _refuse_unknown_filters(node: nodes.Expr, text: str, where: str) -> None:
         known = ENVIRONMENT.filters if kind == "filter" else ENVIRONMENT.tests
         if use.name not in known:
             guess = nearest(use.name, known)
+            more = f"; did you mean '{guess}'?" if guess else ""
             raise UserError(
-                f"there is no {kind} '{use.name}'" + (f"; did you mean '{guess}'?" if guess else ""),
+                f"there is no {kind} '{use.name}'{more}",
                 where=f"{where}: {text!r}",
             )
 

@@ -122,13 +122,14 @@ class Run:
         self,
         *shards: int | str,
         env: dict[str, str] | None = None,
+        stdin: str = "",
         **options: Any,
     ) -> subprocess.CompletedProcess[str]:
         """Run the payload to its end; stderr is kept as text."""
         return subprocess.run(
             self.call(*shards, **options),
             env=os.environ | (env or {}),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

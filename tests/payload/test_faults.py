@@ -52,7 +52,7 @@ def test_a_hostile_environment_changes_nothing(run: Run, env: dict[str, str], sh
         inputs=[('"$FARMHAND_RUN"/plan/in', 2, "in")],
         outputs=[("o", "o", 3, True)],
     )
-    process = run(env={"LC_ALL": "C"} | env, scheduler="slurm", native="1_2")
+    process = run(env={"LC_ALL": "C"} | env, scheduler="slurm", native="1_2", restarts=1)
     assert process.returncode == 0, process.stderr
     assert "caught" not in process.stderr
     # With posix in SHELLOPTS bash itself sets the variable.
@@ -74,6 +74,8 @@ def test_bash_env_that_spoils_the_shell(run: Run, tmp_path: Path) -> None:
     assert (process.returncode, process.stderr) == (0, "")
     assert run.output() == "de_DE.UTF-8\n0077\n"
     start, end = run.record()
+    assert start["pid_start"] > 0
+    assert end["cpu_s"] is not None
     assert start["time"] == int(start["time"]), "whole seconds, as before bash 5"
     assert end["wall_s"] == int(end["wall_s"])
 

@@ -116,12 +116,12 @@ def test_a_killed_keeper_is_a_killed_command(run: Run) -> None:
 
 
 def test_a_stopped_command_is_waited_for(run: Run) -> None:
-    run.write(argv=sh("echo $$; while ! [ -e go ]; do sleep 0.02; done; exit 4"))
+    run.write(argv=sh("echo $PPID; while ! [ -e go ]; do sleep 0.02; done; exit 4"))
     process = run.start()
-    pid = int(run.wait_for("stdout"))
-    os.kill(pid, signal.SIGSTOP)
-    until(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "T")
+    keeper = int(run.wait_for("stdout"))
+    os.killpg(keeper, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{keeper}/stat").read_text().rpartition(")")[2].split()[0] == "T")
     (run.attempt_dir() / "go").touch()
     assert process.poll() is None
-    os.kill(pid, signal.SIGCONT)
+    os.killpg(keeper, signal.SIGCONT)
     assert process.wait(10) == 4

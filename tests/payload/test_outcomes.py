@@ -300,7 +300,7 @@ def test_what_the_command_sees(run: Run) -> None:
 
 def test_stdin_is_empty_and_output_stays_in_the_attempt(run: Run) -> None:
     run.write(argv=sh("cat; echo out; echo err >&2"))
-    process = run()
+    process = run(stdin="not for the command\n")
     assert (process.stdout, process.stderr) == ("", "")
     assert (run.output(), run.output(name="stderr")) == ("out\n", "err\n")
 

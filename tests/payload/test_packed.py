@@ -74,7 +74,7 @@ def test_only_the_same_native_id_of_the_same_plan_and_a_whole_record_count(run: 
     run.write(argv=sh(BY_INDEX))
     assert run(0, native="5_7").returncode == 0
     assert run(0, native="5_70", restarts=1).returncode == 0
-    assert run(0, native="5.7", restarts=1).returncode == 0
+    assert run(0, native="5/7", restarts=1).returncode == 0
     assert run(0, native="5_7", restarts=0).returncode == 0
     assert len(run.records()) == 4
     for path in (run.path / "records/0").iterdir():

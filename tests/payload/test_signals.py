@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from .conftest import Run, gone, sh, until, word
+from .conftest import Run, gone, sh, until
 
 STOPS = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGXCPU]
 
@@ -185,7 +186,44 @@ def test_a_signal_at_any_early_moment_ends_the_job_soon(run: Run) -> None:
         assert lines[1]["cause"] == "cancelled"
 
 
-def test_words_like_signals_do_no_harm(run: Run) -> None:
-    run.write(argv=["echo", word("kill -9 $$")])
-    assert run().returncode == 0
-    assert run.output() == "kill -9 $$\n"
+def edit(run: Run, old: str, new: str) -> None:
+    """Put something into the rendered script at a moment that no test could hit by chance."""
+    text = run.script.read_text()
+    assert text.count(old) == 1
+    run.script.write_text(text.replace(old, new))
+
+
+def test_a_signal_just_before_the_fork_is_owed_to_the_command(run: Run) -> None:
+    run.write(argv=["sleep", "20"])
+    fork = '  (fh_keep "$@") &\n'
+    edit(run, fork, "  kill -s TERM $$\n" + fork)
+    process = run.start()
+    assert process.wait(10) == 143
+    assert (run.end()["cause"], run.end()["stopped_by"]) == ("cancelled", 15)
+
+
+def test_a_signal_just_after_the_fork_waits_until_the_command_can_hear_it(run: Run) -> None:
+    run.write(argv=["sleep", "20"])
+    before = "  exec {fh_log}>&2 2>/dev/null\n"
+    edit(run, before, '  : >"$FARMHAND_RUN/kept"\n  sleep 0.3\n' + before)
+    process = run.start()
+    until((run.path / "kept").exists)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 143
+    assert (run.end()["cause"], run.end()["stopped_by"]) == ("cancelled", 15)
+
+
+@pytest.mark.parametrize("scheduler", ["local", "slurm"])
+def test_a_rain_of_signals_while_the_command_ends_loses_no_status(run: Run, scheduler: str) -> None:
+    run.write(argv=sh("trap : WINCH; echo up; sleep 0.05; exit 7"), stop_signal="WINCH")
+    for turn in range(15):
+        process = run.start(0, native=f"n{turn}", scheduler=scheduler)
+        pattern = f"s0/n{turn}.*/stdout"
+        until(lambda: [p for p in (run.path / "shards").glob(pattern) if p.read_text()])  # noqa: B023
+        deadline = time.monotonic() + 10
+        while process.poll() is None:
+            assert time.monotonic() < deadline
+            process.send_signal(signal.SIGUSR2)
+            time.sleep(0.0005)
+        assert process.returncode == 7
+    assert {(lines[1]["exit_code"], lines[1]["warned"]) for lines in run.records()} == {(7, 12)}

@@ -61,6 +61,7 @@ def test_a_signal_ends_adopted_payloads_too(run: Any, until: Any) -> None:
 
 
 def caught(pid: int) -> bool:
+    """Whether TERM has a handler; "blocked" would not do: sigtimedwait(2) unblocks meanwhile."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("SigCgt:"):  # SigBlk shows nothing while sigtimedwait(2) waits
             return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)

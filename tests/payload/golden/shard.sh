@@ -168,7 +168,7 @@ fh_start() {
 }
 
 fh_end() {
-  local fh_line fh_lead='' fh_tries=0 fh_lines fh_note_json=null
+  local fh_line fh_lead='' fh_tries=0 fh_lines fh_note_json=null fh_cause_json=null
   fh_phase=after fh_code=$1
   if [[ -n $3 ]]; then
     fh_say "shard $fh_index${fh_name:+ ($fh_name)}: $3"
@@ -176,7 +176,6 @@ fh_end() {
     fh_note_json=$fh_quoted
   fi
   [[ $2 == null ]] || fh_cause_json="\"$2\""
-  [[ $2 != null ]] || fh_cause_json=null
   fh_clock
   fh_line="{\"event\":\"end\",\"time\":$fh_time,\"exit_code\":$1,\"cause\":$fh_cause_json,\"stopped_by\":$fh_stopped_by"
   fh_line+=",\"warned\":$fh_warned,\"wall_s\":$fh_wall,\"cpu_s\":$fh_cpu,\"peak\":$fh_peak,\"note\":$fh_note_json}"
@@ -482,9 +481,7 @@ fh_shard() {
   fh_child='' fh_name='' fh_code=0
   mapfile -t -s $((fh_index % 1000)) -n 1 fh_line <"$fh_run/plan/args/$fh_block"
   set --
-  set -f
   eval "set -- ${fh_line[0]}"
-  set +f
   [[ $# -lt 4 ]] || fh_name=$1
   export FARMHAND_SHARD_INDEX=$fh_index FARMHAND_SHARD_NAME=$fh_name FARMHAND_SHARD_START=${2-}
   export FARMHAND_SHARD_SIZE=${3-} FARMHAND_SHARD_SEED=${4-}
