@@ -9,6 +9,7 @@ from typing import Any
 from collectors.records import Attempt, lines_of, new_attempt
 
 JOURNAL = os.path.join("logs", "pool.jsonl")
+_WHOLE = ("shard", "pid", "pid_start", "code")
 _FACTS = ("code", "signal", "wall_s", "cpu_s", "peak_bytes", "time")
 
 Ends = dict[int, list[dict[str, Any]]]
@@ -29,7 +30,7 @@ def read_journal(run: str, offset: int) -> tuple[Ends, int]:
         return ends, offset
     whole = data[: data.rfind(b"\n") + 1]
     for line in lines_of(whole):
-        if line.get("event") == "ended" and isinstance(line.get("shard"), int):
+        if line.get("event") == "ended" and all(type(line.get(key)) is int for key in _WHOLE):
             ends[line["shard"]].append(line)
     return ends, offset + len(whole)
 

@@ -7,31 +7,43 @@ passed over; a last line that cannot be parsed means that there is no end yet.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from operator import contains
+from types import NoneType
 from typing import Any
 
 import orjson
 
 from manifest.layout import records_dir
 
-_TOO_LARGE = 1 << 63
-
 Attempt = dict[str, Any]
 """The facts of one attempt, as the manifest holds them. Absent facts are None, never 0."""
 
-_START = (
-    "submission",
-    "native_id",
-    "scheduler",
-    "restarts",
-    "host",
-    "pid",
-    "pid_start",
-    "boot",
-    "dir",
-)
-_END = ("exit_code", "stopped_by", "warned", "wall_s", "cpu_s", "peak", "note")
+_WHOLE, _TEXT = {int, NoneType}, {str, NoneType}
+_REAL = {float, int, NoneType}
+# What a record may say, and as what: anything else (a torn or foreign line) counts as not said.
+_START = {
+    "submission": _WHOLE,
+    "native_id": _TEXT,
+    "scheduler": _TEXT,
+    "restarts": _WHOLE,
+    "host": _TEXT,
+    "pid": _WHOLE,
+    "pid_start": _WHOLE,
+    "boot": _TEXT,
+    "dir": _TEXT,
+}
+_END = {
+    "exit_code": _WHOLE,
+    "stopped_by": _WHOLE,
+    "warned": _WHOLE,
+    "wall_s": _REAL,
+    "cpu_s": _REAL,
+    "peak": {dict, NoneType},
+    "note": _TEXT,
+}
 
 
 def new_attempt(attempt: str) -> Attempt:
@@ -123,30 +135,29 @@ def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
     for line in lines_of(data):
         event = line.get("event")
         if event == "start" and attempt["started"] is None:
-            attempt.update(zip(_START, map(line.get, _START), strict=True))
+            attempt.update(_said(line, _START))
             attempt["started"] = _number(line.get("time"))
             other = line.get("plan")
             attempt["plan"] = None if other == plan_id else str(other)
         elif event == "end" and attempt["ended"] is None:
-            attempt.update(zip(_END, map(line.get, _END), strict=True))
-            attempt["reported"] = line.get("cause")
+            attempt.update(_said(line, _END))
+            if attempt["peak"] and type(attempt["peak"].get("bytes")) is not int:
+                attempt["peak"] = None
+            cause = line.get("cause")
+            attempt["reported"] = cause if cause is None else str(cause)
             attempt["ended"] = _number(line.get("time"))
 
 
-def _typed(value: Any, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401 (of a JSON line)
-    """Return a value of the right type; a number too large to be true is none."""
-    if not isinstance(value, kind) or isinstance(value, bool):
+def _said(line: dict[str, Any], kinds: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    values = tuple(map(line.get, kinds))
+    if not all(map(contains, kinds.values(), map(type, values))):
+        pairs = zip(values, kinds.values(), strict=True)
+        values = tuple(value if type(value) in kind else None for value, kind in pairs)
+    return zip(kinds, values, strict=True)
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 (any JSON)
+    if type(value) not in (int, float):
         return None
-    return None if isinstance(value, int | float) and not abs(value) < _TOO_LARGE else value
-
-
-def _peak(value: object) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
-        return None
-    size = _typed(value.get("bytes"), int)
-    return None if size is None else {"bytes": size, "source": _typed(value.get("source"), str)}
-
-
-def _number(value: object) -> float | None:
-    found = _typed(value, (int, float))
-    return None if found is None else float(found)
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from collectors.run_facts import changed_plan_files
 from farmhand.gather import Gathered, gather, gather_and_write, write_to
+from farmhand.input_changes import changed_inputs
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.progress import collecting
 from farmhand.publish import publish
 from farmhand.rebuild import rebuild_manifest
-from farmhand.talk import give, give_json, say, short_path, warn
+from farmhand.talk import give, give_json, say, short_path, some, warn
 from manifest.errors import UserError
-from manifest.store import collected_path, read_manifest
+from manifest.store import collected_path, read_manifest, revision_of
 from reports.tally import tally
 
 
@@ -48,7 +50,7 @@ def verb(
     folder, path = find_run(run, manifest, out_dir, writes=False)
     if rebuild:
         rebuild_manifest(folder, path)
-    report_changed_plan(folder)
+    _warn_of_changes(folder)
     if in_place or rebuild:
         shards = read_manifest(path).header.shards
         with collecting(shards) as bar:
@@ -62,21 +64,30 @@ def verb(
     _tell(gathered, target, in_place=in_place or rebuild, as_json=as_json)
 
 
-def report_changed_plan(run: str) -> None:
-    """Warn when files of the plan are not those that were rendered."""
-    changed = changed_plan_files(run)
-    if changed:
+def _warn_of_changes(run: str) -> None:
+    """Warn when the plan or its inputs are not what was rendered."""
+    plan = changed_plan_files(run)
+    if plan:
         warn(
-            f"the plan was edited after it was rendered ({', '.join(changed[:3])}"
-            + (", …" if len(changed) > 3 else "")  # noqa: PLR2004 (as many as shown)
-            + "): jobs that start now may do other work than the manifest says; "
-            "restore plan/ or render a new run"
+            f"the plan was edited after it was rendered ({some(plan)}): jobs that start now may "
+            "do other work than the manifest says; restore plan/ or render a new run"
+        )
+    inputs = [item["shown"] for item in changed_inputs(run)]
+    if inputs:
+        warn(
+            f"inputs were changed after the render ({some(inputs)}): shards that ran since then "
+            "are not merged; put the inputs back, or render a new run"
         )
 
 
 def _write_copy(target: str, gathered: Gathered) -> None:
-    if os.path.exists(target):
-        os.unlink(target)  # a copy of its own: there is no revision to defend
+    """Write a copy; it has no revisions of its own to defend, so it goes on from what is there."""
+    there = revision_of(target)
+    if there is not None:
+        manifest = gathered.manifest
+        header = manifest.header.model_copy(update={"revision": there})
+        folded = replace(gathered.folded, manifest=replace(manifest, header=header))
+        gathered = replace(gathered, folded=folded)
     write_to(target, gathered)
 
 

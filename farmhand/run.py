@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from farmhand.collect import report_changed_plan
+from collectors.run_facts import changed_plan_files
 from farmhand.gather import Gathered, gather, gather_and_write
+from farmhand.input_changes import changed_inputs
 from farmhand.locate import ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.pool_view import PoolView, free_space_check
 from farmhand.progress import collecting
 from farmhand.publish import publish
 from farmhand.select import ShardsOption, chosen_shards, latest_submission
-from farmhand.talk import give, say, short_path, warn
-from manifest.errors import UserError
+from farmhand.talk import give, say, short_path, some, warn
+from manifest.errors import Refusal, UserError
 from manifest.header import Submission
 from manifest.spec import Resources
 from manifest.store import Manifest
@@ -76,7 +77,7 @@ def verb(
 
 
 def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
-    report_changed_plan(folder)
+    _refuse_changes(folder)
     # Commands whose payload was killed would run beside the new attempt of their shard.
     stuck = end_orphans(folder, _ORPHAN_GRACE_S)
     if stuck:
@@ -117,6 +118,24 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
         after = gather_and_write(folder, path, progress=bar.update)
     publish(after)
     return _summary(after, result, chosen, view)
+
+
+def _refuse_changes(folder: str) -> None:
+    """Refuse to start shards that would not do, or not read, what was planned."""
+    plan = changed_plan_files(folder)
+    if plan:
+        raise Refusal(
+            f"the plan was edited after it was rendered: {some(plan)}",
+            where=os.path.join(folder, "plan"),
+            hint="restore plan/ (SHA256SUMS says what it was), or render a new run",
+        )
+    inputs = [item["shown"] for item in changed_inputs(folder)]
+    if inputs:
+        raise Refusal(
+            f"inputs were changed after the render: {some(inputs)}",
+            where=folder,
+            hint="put them back as they were, or render a new run",
+        )
 
 
 def _adopted(folder: str) -> list[Adopted]:

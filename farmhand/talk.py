@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -27,6 +28,12 @@ def give(text: str) -> None:
 def give_json(data: Any) -> None:  # noqa: ANN401 (any JSON)
     """Give data as JSON, on stdout."""
     sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of many names: ``a, b, c and 4 more``."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def short_path(path: str) -> str:

@@ -11,7 +11,6 @@ from manifest.checks import Check, Frozen, MergeSpec, TextRule
 from manifest.names import SafeName
 from manifest.units import Bytes, Seconds
 
-SCHEDULERS = ("local", "nohup")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Read-only in bash (an assignment would end the job) or the payload's own.
 _RESERVED_ENV = {"UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"}
