@@ -25,9 +25,10 @@ from collectors.records import (
     new_attempt,
     read_record,
     split_name,
+    written_at,
 )
 from collectors.run_facts import RunFacts
-from collectors.verdicts import World, attempt_verdict, shard_verdict
+from collectors.verdicts import NFS_LAG_S, World, attempt_verdict, shard_verdict
 from manifest.header import Block, Header
 from manifest.layout import BLOCK, blocks, records_dir
 from manifest.rows import SEPARATOR, count_states, parse_row
@@ -180,12 +181,17 @@ class _BlockFold:
                 self._read(attempt, index)
 
     def _read(self, attempt: Attempt, index: int) -> None:
-        data = read_record(f"{self.folder}/{index}.{attempt['attempt']}.jsonl")
+        path = f"{self.folder}/{index}.{attempt['attempt']}.jsonl"
+        data = read_record(path)
         self.read += 1
         if data is None:
             self.unreadable = True
-        else:
-            apply_record(attempt, data, self.plan_id)
+            return
+        apply_record(attempt, data, self.plan_id)
+        if attempt["started"] is None and self.outside.now - written_at(path) > NFS_LAG_S:
+            # The payload runs nothing before this line is written, so nothing was run.
+            attempt["reported"] = "setup"
+            attempt["note"] = "its start record could not be written (was the disk full?)"
 
     def _seek_ends(self, attempts: dict[str, Attempt], index: int) -> None:
         """Ask once whether open attempts live; then read the record of one that does not again.

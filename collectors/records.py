@@ -118,6 +118,14 @@ def read_record(path: str) -> bytes | None:
     return data
 
 
+def written_at(path: str) -> float:
+    """Return when a record was last written, in seconds since the epoch; gone: infinity."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return math.inf
+
+
 def lines_of(data: bytes) -> Iterator[dict[str, Any]]:
     """Yield the lines that are JSON objects."""
     for line in data.split(b"\n"):

@@ -72,7 +72,9 @@ def _open_verdict(attempt: Attempt, world: World) -> Verdict:
         cause: Cause = "signal" if pool["signal"] else "vanished"
         return Verdict("lost", cause, f"the payload was {how} and left no end record{tail}")
     if attempt["started"] is None:
-        return Verdict("unknown", None, "its record cannot be read (yet)")
+        if attempt["reported"] == "setup":
+            return Verdict("failed", "setup", attempt["note"])
+        return Verdict("unknown", None, "its record has no readable line (yet)")
     alive = world.alive(attempt)
     who = f"pid {attempt['pid']} on {attempt['host']}"
     if alive:

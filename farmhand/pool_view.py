@@ -90,8 +90,8 @@ def free_space_check(run: str, least: int) -> Callable[[], str | None]:
         if free >= least:
             return None
         return (
-            f"only {format_bytes(free)} are free at {run}, less than --min-free "
-            f"{format_bytes(least)}; no more shards were started"
+            f"only {format_bytes(free)} are free, less than --min-free {format_bytes(least)}: "
+            "no more shards are started"
         )
 
     return check

@@ -100,6 +100,9 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     if adopted:
         still = ", ".join(str(item.shard) for item in adopted[:_LISTED])
         say(f"{len(adopted)} still running from before (shards {still}); not started again")
+    no_room = free_space_check(folder, options.min_free)
+    if why := no_room():
+        raise Refusal(f"{why}", where=folder, hint="make room, or lower --min-free")
     say(f"{len(due)} to run, {slots.count} at a time ({slots.why})")
     view = PoolView(before.facts, len(due), foreground=options.foreground)
     with view:
@@ -111,13 +114,14 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
             log_path=os.path.join(folder, "logs", "pool.log"),
             journal_path=os.path.join(folder, "logs", "pool.jsonl"),
             listener=view,
-            check_space=free_space_check(folder, options.min_free),
+            check_space=no_room,
             adopted=adopted,
         )
+    _say_how_it_went(result, view)  # before the manifest: a full disk must not hide it
     with collecting(header.shards) as bar:
         after = gather_and_write(folder, path, progress=bar.update)
     publish(after)
-    return _summary(after, result, chosen, view)
+    return _summary(after, result, chosen)
 
 
 def _refuse_changes(folder: str) -> None:
@@ -208,9 +212,7 @@ def _jobs(folder: str, manifest: Manifest, due: list[int]) -> Iterator[Job]:
         yield Job(index, (*calls[latest[index]], str(index)))
 
 
-def _summary(after: Gathered, result: PoolResult, chosen: set[int] | None, view: PoolView) -> int:
-    manifest = after.manifest
-    run = short_path(manifest.run)
+def _say_how_it_went(result: PoolResult, view: PoolView) -> None:
     if result.why_stopped and result.stopped_by is None:
         warn(result.why_stopped)
     if result.journal_error:
@@ -219,6 +221,11 @@ def _summary(after: Gathered, result: PoolResult, chosen: set[int] | None, view:
         warn(f"processes that do not end: {', '.join(map(str, result.unended))}")
     took = format_duration(view.elapsed())
     say(f"{result.ok} ok, {result.failed} failed, {result.not_started} not started in {took}")
+
+
+def _summary(after: Gathered, result: PoolResult, chosen: set[int] | None) -> int:
+    manifest = after.manifest
+    run = short_path(manifest.run)
     counted = tally(manifest)
     give(counted.text())
     if result.stopped_by is not None:

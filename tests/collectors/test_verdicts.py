@@ -126,3 +126,10 @@ def test_the_table_of_states_and_causes() -> None:
         "failed", "cancelled", "lost", "held", "unknown",
     }  # fmt: skip
     assert {cause for state, cause in pairs if state == "unknown"} == {None, "disagree"}
+
+
+def test_a_record_without_a_line_is_waited_for_and_then_a_failure() -> None:
+    empty = {**NO_RECORD, "ended": None}
+    assert judged(**empty).state == "unknown"
+    verdict = judged(**empty, reported="setup", note="its start record could not be written")
+    assert (verdict.state, verdict.cause) == ("failed", "setup")
