@@ -12,6 +12,9 @@ JOURNAL = os.path.join("logs", "pool.jsonl")
 _WHOLE = ("shard", "pid", "pid_start", "code")
 _FACTS = ("code", "signal", "wall_s", "cpu_s", "peak_bytes", "time")
 
+_UNRECORDED = "pool."
+"""How the ids of attempts begin that only the journal knows: no native id begins so."""
+
 Ends = dict[int, list[dict[str, Any]]]
 """Shard -> how payloads that ran it ended."""
 
@@ -37,13 +40,12 @@ def read_journal(run: str, offset: int) -> tuple[Ends, int]:
 
 def apply_ends(attempts: dict[str, Attempt], ends: list[dict[str, Any]]) -> None:
     """Attach each entry to the attempt of that process; one that left no record gets its own."""
+    _reunite(attempts)
     for end in ends:
-        process = (end.get("pid"), end.get("pid_start"), end.get("boot"))
-        for attempt in attempts.values():
-            if (attempt["pid"], attempt["pid_start"], attempt["boot"]) == process:
-                break
-        else:
-            name = f"pool.{end.get('pid')}.{end.get('pid_start')}"
+        process = (end["pid"], end["pid_start"], end.get("boot"))
+        attempt = _recorded(attempts, process)
+        if attempt is None:
+            name = f"{_UNRECORDED}{process[0]}.{process[1]}"
             attempt = attempts.setdefault(name, new_attempt(name))
             attempt.update(
                 scheduler="local",
@@ -53,7 +55,30 @@ def apply_ends(attempts: dict[str, Attempt], ends: list[dict[str, Any]]) -> None
                 boot=process[2],
                 ended=end.get("time"),
             )
-        attempt["pool"] = {key: end.get(key) for key in _FACTS}
-        peak = end.get("peak_bytes")
-        if attempt["peak"] is None and peak:
-            attempt["peak"] = {"bytes": peak, "source": "wait4"}
+        _attach(attempt, {key: end.get(key) for key in _FACTS})
+
+
+def _recorded(attempts: dict[str, Attempt], process: tuple[Any, ...]) -> Attempt | None:
+    for name, attempt in attempts.items():
+        if (
+            attempt["pid"],
+            attempt["pid_start"],
+            attempt["boot"],
+        ) == process and not name.startswith(_UNRECORDED):
+            return attempt
+    return None
+
+
+def _reunite(attempts: dict[str, Attempt]) -> None:
+    """Hand entries on to attempts whose records came to light later: NFS may show them late."""
+    for name in [name for name in attempts if name.startswith(_UNRECORDED)]:
+        alone = attempts[name]
+        attempt = _recorded(attempts, (alone["pid"], alone["pid_start"], alone["boot"]))
+        if attempt is not None:
+            _attach(attempt, attempts.pop(name)["pool"])
+
+
+def _attach(attempt: Attempt, pool: dict[str, Any]) -> None:
+    attempt["pool"] = pool
+    if attempt["peak"] is None and pool["peak_bytes"]:
+        attempt["peak"] = {"bytes": pool["peak_bytes"], "source": "wait4"}

@@ -92,13 +92,13 @@ def list_block(run: str, block: int) -> list[str]:
 
 def digest(names: Iterable[str]) -> str:
     """Return a fingerprint of a block's record names."""
-    return hashlib.blake2b("\n".join(names).encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(os.fsencode("\n".join(names)), digest_size=12).hexdigest()
 
 
 def split_name(name: str) -> tuple[int, str] | None:
     """Return (shard, attempt) of ``<shard>.<attempt>.jsonl``, or None for a stranger's file."""
     shard, _, attempt = name[: -len(".jsonl")].partition(".")
-    return (int(shard), attempt) if shard.isdecimal() and attempt else None
+    return (int(shard), attempt) if shard.isdecimal() and attempt and name.isascii() else None
 
 
 def read_record(path: str) -> bytes | None:
@@ -148,9 +148,10 @@ def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
             other = line.get("plan")
             attempt["plan"] = None if other == plan_id else str(other)
         elif event == "end" and attempt["ended"] is None:
+            seen = attempt["peak"]
             attempt.update(_said(line, _END))
-            if attempt["peak"] and type(attempt["peak"].get("bytes")) is not int:
-                attempt["peak"] = None
+            if type((attempt["peak"] or {}).get("bytes")) is not int:
+                attempt["peak"] = seen  # by the pool, if its journal came first
             cause = line.get("cause")
             attempt["reported"] = cause if cause is None else str(cause)
             attempt["ended"] = _number(line.get("time"))
@@ -165,7 +166,4 @@ def _said(line: dict[str, Any], kinds: Mapping[str, Any]) -> Iterable[tuple[str,
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 (any JSON)
-    if type(value) not in (int, float):
-        return None
-    number = float(value)
-    return number if math.isfinite(number) else None
+    return float(value) if isinstance(value, int | float) else None

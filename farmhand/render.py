@@ -13,7 +13,7 @@ from farmhand.new_run import first_rows, make_run
 from farmhand.render_check import check_site
 from farmhand.seed_overlap import overlapping_runs
 from farmhand.spec_source import Source, read_source
-from farmhand.talk import give, give_json, say, short_path, warn
+from farmhand.talk import give, give_json, say, short_path, some, warn
 from manifest.errors import UserError
 from manifest.nearest import nearest
 from manifest.yaml_writer import dump_yaml
@@ -96,10 +96,9 @@ def _render(source: Source, plan: Plan, scheduler: str, out_dir: str, run_id: st
     spans = [span for part in plan.parts if (span := part.seed_range())]
     others = overlapping_runs(os.path.dirname(run), spans, but=name)
     if others:
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         warn(
-            f"the run {others[0]}{more} beside this one uses some of the same seeds: their "
-            "results are not independent (change work.seed, or use seed: {spawn: NUMBER})"
+            f"these runs beside this one use some of the same seeds: {some(others)}. Their results "
+            "are not independent (change work.seed, or use seed: {spawn: NUMBER})"
         )
     count = f"{plan.shards} shard" + "s" * (plan.shards != 1)
     say(f"{count} in {short_path(run)}")
@@ -107,9 +106,8 @@ def _render(source: Source, plan: Plan, scheduler: str, out_dir: str, run_id: st
         for note in item.notes:
             say(note)
     say("Nothing submitted. Now type:")
-    for item in written:
-        for command in item.commands:
-            give(command)
+    for command in dict.fromkeys(command for item in written for command in item.commands):
+        give(command)
 
 
 def show_split(plan: Plan, *, as_json: bool) -> None:

@@ -131,7 +131,7 @@ def _write(gathered: Gathered, groups: list[Group]) -> list[Written]:
     written = []
     for resources, members in _by_resources(groups):
         number += 1
-        while os.path.exists(os.path.join(manifest.run, "submissions", f"{number}.json")):
+        while _is_taken(manifest.run, number):
             number += 1  # a resubmit that was killed before it wrote the manifest
         submission = new_submission(
             number, header.submissions[0].scheduler, (i for i, _ in members), resources
@@ -152,6 +152,11 @@ def _write(gathered: Gathered, groups: list[Group]) -> list[Written]:
     fresh = stamped(header).model_copy(update={"submissions": tuple(submissions)})
     write_manifest(replace(manifest, header=fresh))
     return written
+
+
+def _is_taken(run: str, number: int) -> bool:
+    names = (os.path.join("submissions", f"{number}.json"), f"resubmit-{number}")
+    return any(os.path.lexists(os.path.join(run, name)) for name in names)
 
 
 def _by_resources(groups: list[Group]) -> list[tuple[Resources, list[tuple[int, str]]]]:

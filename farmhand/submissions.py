@@ -59,6 +59,8 @@ def write_submission(
         nested=is_nested(total),
     )
     written = SCHEDULERS[submission.scheduler].render(target)
-    with open(path, "xb") as stream:
+    # Renamed when it is whole: a rebuilt manifest reads all that are there.
+    with open(f"{path}.tmp", "wb") as stream:
         stream.write(orjson.dumps(submission.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
+    os.rename(f"{path}.tmp", path)
     return written

@@ -11,12 +11,17 @@ import orjson
 
 from manifest.errors import UserError
 from manifest.layout import BLOCK
-from manifest.states import is_bad
+from manifest.states import CAUSES, STATES, is_bad
 
 SEPARATOR = b",\n"
 _HEAD = re.compile(
     rb'\{"shard_index":(\d+),"name":"([^"]*)","state":"(\w+)","cause":(?:null|"(\w+)")'
 )
+
+_STATES = frozenset(STATES)
+_CAUSES = frozenset((None, *CAUSES))
+_PLAN = {"shard_index", "name", "component", "start", "size", "seed"}
+_RESULT = {"shard_index", "name", "state", "cause", "evidence", "accepted_attempts", "attempts"}
 
 Row = dict[str, Any]
 
@@ -38,7 +43,10 @@ class Rows:
 
     def raw(self, index: int) -> bytes:
         """Return one row as bytes."""
-        return self.block(index // BLOCK)[index % BLOCK]
+        try:
+            return self.block(index // BLOCK)[index % BLOCK]
+        except IndexError as error:
+            raise damaged(self._path, f"no row of shard {index}") from error
 
     def row(self, index: int) -> Row:
         """Return one row.
@@ -81,8 +89,8 @@ def parse_row(data: bytes, path: str) -> Row:
         row = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise damaged(path, f"row {data[:40].decode(errors='replace')}…: {error}") from error
-    if not isinstance(row, dict):
-        raise damaged(path, f"row {data[:40].decode(errors='replace')}… is not an object")
+    if not isinstance(row, dict) or not (row.keys() >= _PLAN or row.keys() >= _RESULT):
+        raise damaged(path, f"row {data[:40].decode(errors='replace')}… is not whole")
     return row
 
 
@@ -90,12 +98,13 @@ def head_of(data: bytes, path: str) -> tuple[str, str | None]:
     """Return (state, cause) of a result row."""
     match = _HEAD.match(data)
     if match:
-        return match[3].decode(), match[4].decode() if match[4] else None
-    row = parse_row(data, path)
-    try:
-        return row["state"], row["cause"]
-    except KeyError as error:
-        raise damaged(path, f"a result without {error}") from error
+        state, cause = match[3].decode(), match[4].decode() if match[4] else None
+    else:
+        row = parse_row(data, path)
+        state, cause = row.get("state"), row.get("cause")
+    if state not in _STATES or cause not in _CAUSES:
+        raise damaged(path, f"a result of state {state}, cause {cause}")
+    return state, cause
 
 
 def count_states(rows: Iterable[bytes], path: str) -> dict[str, int]:

@@ -183,6 +183,6 @@ def _check_env_name(name: str) -> None:
     if not _ENV_NAME.fullmatch(name):
         message = f"env: {name!r} is not a variable name"
         raise ValueError(message)
-    if name in _RESERVED_ENV or name.startswith("FARMHAND_"):
+    if name in _RESERVED_ENV or name.startswith(("FARMHAND_", "fh_")):
         message = f"env: {name} is read-only or farmhand's own"
         raise ValueError(message)

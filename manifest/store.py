@@ -22,12 +22,13 @@ from pydantic import ValidationError
 
 from manifest.errors import Refusal, UserError
 from manifest.header import SCHEMA, Block, Header
-from manifest.layout import BLOCK, COLLECTED, MANIFEST
+from manifest.layout import BLOCK, COLLECTED, MANIFEST, block_of
 from manifest.rows import SEPARATOR, Rows, count_states, damaged
 
 _PLANS = b'\n"plans":[\n'
 _RESULTS = b'\n],\n"results":[\n'
 _END = b"\n]}\n"
+_ROW = b'{"shard_index":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def _fast(data: bytes, path: str) -> Manifest | None:
     )
     if data[position:] != _END or not (_in_order(plans) and _in_order(results)):
         return None
+    rows = data.count(SEPARATOR + _ROW) + 2  # the first plan and the first result follow no comma
+    if len(plans) != block_of(header.shards - 1) + 1 or rows != 2 * header.shards:
+        return None
     return Manifest(path, header, Rows(plans, path), Rows(results, path))
 
 
@@ -97,7 +101,7 @@ def _cut(view: memoryview, position: int, sizes: list[int]) -> tuple[list[memory
 def _in_order(blocks: list[memoryview]) -> bool:
     """Say whether each block begins with its first shard and ends with a whole row."""
     return all(
-        bytes(block[:40]).startswith(b'{"shard_index":%d,"name":"' % (number * BLOCK))
+        bytes(block[:40]).startswith(_ROW + b'%d,"name":"' % (number * BLOCK))
         and bytes(block[-1:]) == b"}"
         for number, block in enumerate(blocks)
     )
@@ -105,12 +109,12 @@ def _in_order(blocks: list[memoryview]) -> bool:
 
 def _slow(data: bytes, path: str) -> Manifest:
     whole = orjson.loads(data)
-    plans = _in_blocks(whole.pop("plans"))
-    results = _in_blocks(whole.pop("results"))
+    planned, seen = whole.pop("plans"), whole.pop("results")
     header = _header(whole, path)
-    rows = sum(block.count(b'"shard_index":') for block in results)
-    if len(plans) != len(results) or rows != header.shards:
-        raise damaged(path, f"{rows} results of {header.shards} shards")
+    for label, rows in (("plans", planned), ("results", seen)):
+        if [row["shard_index"] for row in rows] != list(range(header.shards)):
+            raise damaged(path, f"{len(rows)} {label} of {header.shards} shards, or out of order")
+    plans, results = _in_blocks(planned), _in_blocks(seen)
     old = header.blocks
     digests = [old[n].digest if n < len(old) else None for n in range(len(plans))]
     header = header.model_copy(update={"blocks": ()})
