@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from manifest.errors import UserError
-from manifest.layout import block_of, is_nested
+from manifest.layout import is_nested
 from manifest.spec import Spec
 from manifest.splitting import Part, plan_parts
 from outputs.facts import ShardFacts
@@ -57,14 +57,6 @@ class RunFacts:
         path = os.path.join(self.run, "plan", "outputs", str(block))
         with open(path, "rb") as stream:
             return [orjson.loads(line) for line in stream]
-
-    def paths_of(self, index: int) -> dict[str, str]:
-        """Return the output paths of one shard."""
-        if self.fixed_paths is not None:
-            return self.fixed_paths
-        lines = self.output_paths(block_of(index))
-        assert lines is not None  # noqa: S101 (fixed_paths is None)
-        return lines[index % 1000]
 
 
 def read_facts(run: str) -> RunFacts:

@@ -18,7 +18,8 @@ from manifest.names import name_problem
 from manifest.rows import Rows
 from manifest.spec import Resources
 from manifest.store import Manifest, with_blocks, write_manifest
-from renderer.plan import Plan, RunId, plan_blocks, write_plan
+from renderer.plan import Plan, plan_blocks
+from renderer.plan_files import RunId, write_plan
 from renderer.submission import Written
 
 

@@ -15,7 +15,8 @@ from manifest.header import SCHEMA, Header, Submission
 from manifest.locking import manifest_lock
 from manifest.rows import SEPARATOR, Rows
 from manifest.store import Manifest, revision_of, with_blocks, write_manifest
-from renderer.plan import first_result, plan_blocks, plan_row, planned_only
+from renderer.plan import plan_blocks, planned_only
+from renderer.plan_files import first_result, plan_row
 
 
 def rebuild_manifest(run: str, path: str) -> None:

@@ -66,7 +66,7 @@ def parse_ranges(text: str) -> Iterator[int]:
     """
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         first, dash, last = part.partition("-")
-        if not first.isascii() or not first.isdigit() or (dash and not last.isdigit()):
+        if not part.isascii() or not first.isdigit() or (dash and not last.isdigit()):
             message = f"'{part}' is not a shard number or range; write for example 3,7-9"
             raise ValueError(message)
         low, high = int(first), int(last or first)

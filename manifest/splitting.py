@@ -82,7 +82,8 @@ def plan_parts(spec: Spec) -> list[Part]:
         parts.append(Part(name, component, first, shards, component.work.seed))
         first += shards
     _refuse_shared_seeds(parts)
-    _refuse_shared_names(parts)
+    if spec.shard_name is None:
+        _refuse_shared_names(parts)
     return parts
 
 

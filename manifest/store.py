@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from manifest.errors import Refusal, UserError
 from manifest.header import SCHEMA, Block, Header
-from manifest.layout import BLOCK, COLLECTED, MANIFEST, block_of
+from manifest.layout import BLOCK, COLLECTED, block_of
 from manifest.rows import SEPARATOR, Rows, count_states, damaged
 
 _PLANS = b'\n"plans":[\n'
@@ -253,11 +253,6 @@ def _remove_stale(folder: str, name: str) -> None:
             pid = entry[len(mine) : -len(".tmp")]
             if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
                 _forget(os.path.join(folder, entry))
-
-
-def manifest_path(target: str) -> str:
-    """Return the manifest meant by a run directory or a manifest file."""
-    return os.path.join(target, MANIFEST) if os.path.isdir(target) else target
 
 
 def collected_path(run: str) -> str:

@@ -14,7 +14,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 _BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B|bytes?)\s*", re.IGNORECASE)
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s|days?|hours?|min(?:utes?)?|sec(?:onds?)?)\s*")
+_PART = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(d(?:ays?)?|h(?:ours?)?|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?)\s*"
+)
 _SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 

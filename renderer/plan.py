@@ -1,50 +1,27 @@
-"""The plan: the immutable part of a run. Work, arguments and input fingerprints become files."""
+"""The plan: a spec worked out and checked, before a byte of it is written."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from manifest.errors import UserError
-from manifest.layout import BLOCK, is_nested
+from manifest.layout import BLOCK
 from manifest.names import name_problem
-from manifest.rows import SEPARATOR
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
-from renderer.inputs import Fingerprint, Inputs, find_inputs
+from renderer.block_template import BlockRow, BlockTemplate, Segments, segment_of
+from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
-from renderer.shell_words import sh
-from renderer.templating import template
-from renderer.words import (
-    BlockRow,
-    BlockTemplate,
-    Names,
-    Runtime,
-    Segment,
-    Segments,
-    Word,
-    parse_word,
-)
+from renderer.words import Names, Runtime, Word, parse_word
 
 SHARD_FIELDS = ("index", "total", "name", "start", "size", "seed", "component")
 PART_FIELDS = ("index", "total")
 WORK_FIELDS = ("count", "seed")
-_SCRIPT = Runtime("plan", "script")
-KILL_AFTER_S = 10  # between TERM and KILL at the walltime
-
-
-@dataclass(frozen=True, slots=True)
-class RunId:
-    """How a run is known: by its directory's name, and everywhere at once by its uuid."""
-
-    run_id: str
-    uuid: str
+SCRIPT = Runtime("plan", "script")
 
 
 @dataclass
@@ -82,7 +59,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
     names = _names(spec, parts)
     spell = {Runtime("inputs", name): word for name, word in inputs.words.items()}
     spell[Runtime("attempt", "dir")] = '"$FARMHAND_ATTEMPT"'
-    spell[_SCRIPT] = '"$FARMHAND_RUN"/plan/script'
+    spell[SCRIPT] = '"$FARMHAND_RUN"/plan/script'
     segments = Segments(spell)
     outputs: dict[str, Word] = {}
     for name, output in spec.outputs.items():
@@ -163,7 +140,7 @@ def _command(spec: Spec, names: Names) -> Iterator[Word]:
         return
     own_interpreter = spec.script.startswith("#!")
     yield from () if own_interpreter else [Word("script", ("bash",))]
-    yield Word("script", (_SCRIPT,))
+    yield Word("script", (SCRIPT,))
     for position, text in enumerate(spec.arguments):
         yield parse_word(text, f"arguments[{position}]", names)
 
@@ -175,16 +152,12 @@ def plan_blocks(plan: Plan) -> Iterator[list[Row]]:
         UserError: a name pattern gives an unsafe name, or one name twice.
     """
     source = rows(plan.parts)
-    pattern = BlockTemplate(_one(plan.names), quote=False) if plan.names else None
+    pattern = BlockTemplate([segment_of(plan.names)], quote=False) if plan.names else None
     seen: set[str] = set()
     while block := list(islice(source, BLOCK)):
         if pattern:
             block = _named(block, pattern, plan, seen)
         yield block
-
-
-def _one(word: Word) -> list[Segment]:
-    return [Segment(word.where, tuple(p for p in word.pieces if not isinstance(p, Runtime)))]
 
 
 def _named(block: list[Row], pattern: BlockTemplate, plan: Plan, seen: set[str]) -> list[Row]:
@@ -231,100 +204,6 @@ def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[
         yield head, shard, {"index": number, "total": part.shards}, work, params
 
 
-class PlanWriter:
-    """Writes files under plan/ and remembers their checksums."""
-
-    def __init__(self, run: str) -> None:
-        """``run`` is the run directory being made."""
-        self._plan = os.path.join(run, "plan")
-        self._sums: list[str] = []
-
-    def write(self, name: str, data: bytes, *, mode: int = 0o644) -> None:
-        """Write one file of the plan."""
-        path = os.path.join(self._plan, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "xb") as stream:
-            stream.write(data)
-        os.chmod(path, mode)
-        self._sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-
-    def seal(self) -> str:
-        """Write SHA256SUMS and the plan id, which is their sha256; return the id."""
-        sums = "".join(sorted(self._sums, key=lambda line: line[66:])).encode()
-        plan_id = hashlib.sha256(sums).hexdigest()
-        for name, data in (("SHA256SUMS", sums), ("id", plan_id.encode() + b"\n")):
-            with open(os.path.join(self._plan, name), "xb") as stream:
-                stream.write(data)
-        return plan_id
-
-
-def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list[bytes]]:
-    """Write plan/ of a run directory; return the plan id, and plans and first results by block."""
-    writer = PlanWriter(run)
-    writer.write(
-        "spec.json",
-        plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n",
-    )
-    writer.write("run.json", orjson.dumps({"run_id": ids.run_id, "run_uuid": ids.uuid}) + b"\n")
-    _stage(plan.inputs.files, run)
-    writer.write(
-        "inputs.json",
-        orjson.dumps([item.row() for item in plan.inputs.files], option=orjson.OPT_INDENT_2),
-    )
-    if plan.spec.script is not None:
-        runnable = 0o755 if plan.spec.script.startswith("#!") else 0o644
-        writer.write("script", plan.spec.script.encode(), mode=runnable)
-    writer.write("shard.sh", payload_text(plan, ids).encode(), mode=0o755)
-    planned: list[bytes] = []
-    results: list[bytes] = []
-    lines = BlockTemplate(plan.segments.found)
-    templated = any("{{" in output.path for output in plan.spec.outputs.values())
-    for number, block in enumerate(plan_blocks(plan)):
-        writer.write(f"args/{number}", lines.render(block_rows(block, plan)).encode("ascii"))
-        if templated:
-            writer.write(f"outputs/{number}", _output_lines(plan, block))
-        planned.append(SEPARATOR.join(map(plan_row, block)))
-        results.append(SEPARATOR.join(map(first_result, block)))
-    return writer.seal(), planned, results
-
-
-def plan_row(row: Row) -> bytes:
-    """Return a plan as its line in the manifest; names are safe and need no escape."""
-    component = "null" if row.component is None else f'"{row.component}"'
-    seed = "null" if row.seed is None else row.seed
-    return (
-        f'{{"shard_index":{row.shard},"name":"{row.name}","component":{component},'
-        f'"start":{row.start},"size":{row.size},"seed":{seed}}}'
-    ).encode()
-
-
-def first_result(row: Row) -> bytes:
-    """Return the result line of a shard of which nothing has been heard."""
-    return (
-        f'{{"shard_index":{row.shard},"name":"{row.name}","state":"planned","cause":null,'
-        '"evidence":"no record yet","accepted_attempts":[],"attempts":[]}'
-    ).encode()
-
-
-def _output_lines(plan: Plan, block: list[Row]) -> bytes:
-    """Return one line of JSON a shard: the paths of its outputs by name."""
-    columns = []
-    for name, word in plan.outputs.items():
-        column = BlockTemplate(_one(word), quote=False).render(block_rows(block, plan, heads=False))
-        paths = column.split("\n")[:-1]
-        if len(paths) != len(block):
-            raise UserError(
-                "an output's path may not contain a line end", where=f"outputs.{name}.path"
-            )
-        for row, path in zip(block, paths, strict=True):
-            refuse_unsafe_path(path, f"outputs.{name}.path (shard {row.shard})")
-        columns.append(paths)
-    return b"".join(
-        orjson.dumps(dict(zip(plan.outputs, paths, strict=True))) + b"\n"
-        for paths in zip(*columns, strict=True)
-    )
-
-
 def refuse_unsafe_path(path: str, where: str) -> None:
     """Refuse an output path that leaves the attempt directory.
 
@@ -338,48 +217,3 @@ def refuse_unsafe_path(path: str, where: str) -> None:
             where=where,
             hint="write a relative path, such as out.json",
         )
-
-
-def _stage(files: Iterable[Fingerprint], run: str) -> None:
-    for item in files:
-        if item.staged is None:
-            continue
-        link = os.path.join(run, "plan", "stage", item.staged)
-        os.makedirs(os.path.dirname(link), exist_ok=True)
-        os.symlink(item.source, link)
-
-
-def payload_text(plan: Plan, ids: RunId) -> str:
-    """Render plan/shard.sh, the one script that runs every shard."""
-    spec = plan.spec
-    return template("shard.sh.j2").render(
-        run_id=sh(ids.run_id),
-        run_uuid=sh(ids.uuid),
-        total=plan.shards,
-        nested=is_nested(plan.shards),
-        threads=spec.threads,
-        cpus=spec.resources.cpus or 1,
-        argv=plan.argv,
-        env=plan.env,
-        prologue=spec.prologue or "",
-        workdir=sh(os.path.join(plan.base, spec.workdir)) if spec.workdir else "",
-        inputs=[
-            (
-                '"$FARMHAND_RUN"/plan/stage/' + sh(item.staged) if item.staged else sh(item.source),
-                item.size,
-                sh(item.shown),
-            )
-            for item in plan.inputs.files[:BLOCK]
-        ],
-        outputs=[
-            (
-                sh(name),
-                plan.segments.spell[Runtime("outputs", name)],
-                (output.check.min_size if output.check else None) or 0,
-                True,
-            )
-            for name, output in spec.outputs.items()
-        ],
-        stop_signal=spec.resources.stop_signal,
-        kill_after=KILL_AFTER_S,
-    )

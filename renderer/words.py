@@ -1,10 +1,9 @@
-"""``{{ }}`` in the texts of a spec: parsed once, checked at once, rendered a block at a time.
+"""``{{ }}`` in the texts of a spec: parsed once, and checked at once.
 
 Jinja is reached only through its syntax tree. A text is cut into pieces: literal text,
 run-time variables (``inputs.x``, ``outputs.x``, ``attempt.dir``: shell variables, because their
 value is known only where the job runs) and expressions. Expressions that do not depend on the
-shard are rendered once; the varying words of all texts are composed into one template that
-renders a whole block of shards in a single call.
+shard are rendered once; the others wait for ``renderer.block_template``.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from manifest.errors import UserError
 from manifest.nearest import nearest
-from manifest.spec import MAX_WORD_BYTES
-from renderer.shell_words import sh
 
 RUNTIME = ("inputs", "outputs", "attempt")
 # A NUL cannot stand in a spec, so nobody can write these: only {{ }} is left of Jinja.
 _NUL = "\0"
-_CR = "\0r"  # Jinja's lexer turns every kind of line end into one; this brings \r through it
+CR = "\0r"  # Jinja's lexer turns every kind of line end into one; this brings \r through it
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined,
@@ -37,6 +34,17 @@ ENVIRONMENT = ImmutableSandboxedEnvironment(
     autoescape=False,  # the output is an argument, not a web page
     cache_size=0,
 )
+
+FAULTS = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+)
+"""What a template of the user's can raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ def parse_word(text: str, where: str, names: Names) -> Word:
     if "{{" not in text:
         return Word(where, (text,) if text else ())
     try:
-        tree = ENVIRONMENT.parse(text.replace("\r", _CR))
+        tree = ENVIRONMENT.parse(text.replace("\r", CR))
     except RecursionError as error:
         raise UserError("brackets nest too deep to be read", where=where) from error
     except jinja2.TemplateSyntaxError as error:
@@ -107,7 +115,7 @@ def parse_word(text: str, where: str, names: Names) -> Word:
 
 def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:
     if isinstance(node, nodes.TemplateData):
-        return node.data.replace(_CR, "\r")
+        return node.data.replace(CR, "\r")
     if not isinstance(node, nodes.Expr):
         raise UserError(f"{text!r}: only {{{{ … }}}} is understood", where=where)
     runtime = _runtime(node)
@@ -156,20 +164,21 @@ def _refuse_unknown_filters(node: nodes.Expr, text: str, where: str) -> None:
 def _evaluate(node: nodes.Expr, text: str, where: str, names: Names) -> str:
     template = nodes.Template([nodes.Output([node])], lineno=1)
     try:
-        return _compile(template).render(names.constants).replace(_CR, "\r")
-    except _FAULTS as error:
+        return compile_tree(template).render(names.constants).replace(CR, "\r")
+    except FAULTS as error:
         raise UserError(f"{text!r} cannot be rendered: {error}", where=where) from error
 
 
 def _accesses(node: nodes.Expr) -> Iterable[Runtime]:
     own = [node] if isinstance(node, nodes.Getattr | nodes.Getitem) else []
     for access in [*own, *node.find_all((nodes.Getattr, nodes.Getitem))]:
-        found = _field(access)
+        found = field_of(access)
         if found:
             yield found
 
 
-def _field(node: nodes.Node) -> Runtime | None:
+def field_of(node: nodes.Node) -> Runtime | None:
+    """Return ``space.name`` or ``space['name']`` as what it names, anything else as None."""
     if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
         return Runtime(node.node.name, node.attr)
     if (
@@ -183,7 +192,7 @@ def _field(node: nodes.Node) -> Runtime | None:
 
 
 def _runtime(node: nodes.Expr) -> Runtime | None:
-    found = _field(node)
+    found = field_of(node)
     return found if found and found.space in RUNTIME else None
 
 
@@ -210,145 +219,8 @@ def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(joined)
 
 
-def _compile(tree: nodes.Template) -> jinja2.Template:
+def compile_tree(tree: nodes.Template) -> jinja2.Template:
+    """Return a template made from a syntax tree."""
     tree.set_environment(ENVIRONMENT)
     code = ENVIRONMENT.compile(tree)
     return jinja2.Template.from_code(ENVIRONMENT, code, {})
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of a word that varies from shard to shard, free of run-time variables."""
-
-    where: str
-    pieces: tuple[str | Expression, ...]
-
-
-class Segments:
-    """The varying stretches of all words; each becomes a positional parameter of the payload."""
-
-    def __init__(self, spell: Mapping[Runtime, str]) -> None:
-        """``spell`` says how each run-time variable is written in shell."""
-        self.spell = dict(spell)
-        self.found: list[Segment] = []
-
-    def shell_word(self, word: Word) -> str:
-        """Return a word as shell text; what varies in it is ``"${n}"``, counted from 1."""
-        parts: list[str] = []
-        text: list[str | Expression] = []
-        for piece in (*word.pieces, None):
-            if isinstance(piece, str | Expression):
-                text.append(piece)
-                continue
-            if any(isinstance(part, Expression) for part in text):
-                self.found.append(Segment(word.where, tuple(text)))
-                parts.append(f'"${{{len(self.found)}}}"')
-            else:
-                parts.extend(quoted(str(part), word.where) for part in text)
-            text.clear()
-            if piece is not None:
-                parts.append(self.spell[piece])
-        return "".join(parts) or "''"
-
-
-def quoted(text: str, where: str) -> str:
-    """Return ``sh(text)``, refusing what no process can be given.
-
-    Raises:
-        UserError: a NUL, or more bytes than execve(2) takes in one argument.
-    """
-    try:
-        return _sh(text)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}", where=where) from error
-
-
-def _sh(value: object) -> str:
-    text = str(value).replace(_CR, "\r")
-    if "\0" in text:
-        message = "a NUL character cannot be part of an argument"
-        raise ValueError(message)
-    if len(text) * 4 > MAX_WORD_BYTES and len(text.encode("utf-8", "surrogateescape")) > (
-        MAX_WORD_BYTES
-    ):
-        message = (
-            f"an argument of {len(text.encode(errors='surrogateescape')):,} bytes; Linux takes at "
-            f"most {MAX_WORD_BYTES:,} in one: put it into a file and declare that under inputs:"
-        )
-        raise ValueError(message)
-    return sh(text)
-
-
-ENVIRONMENT.filters["sh"] = _sh
-
-_FAULTS = (
-    jinja2.TemplateError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-)
-_FIELDS = ("head", "shard", "part", "work", "params")
-BlockRow = tuple[str, Any, Any, Any, Any]
-"""Ready text that begins the line, then the fields shard.*, part.*, work.* and params.*."""
-
-
-class BlockTemplate:
-    """All varying segments as one template over the rows of a block."""
-
-    def __init__(self, segments: Sequence[Segment], *, quote: bool = True) -> None:
-        """Compose ``segments``: one blank before each, quoted for bash when asked."""
-        self._segments = segments
-        self._quote = quote
-        body: list[nodes.Node] = [nodes.Output([nodes.Name("head", "load")])]
-        blank = " " if quote else ""
-        body += [
-            nodes.Output([nodes.TemplateData(blank), self._text(segment)]) for segment in segments
-        ]
-        body.append(nodes.Output([nodes.TemplateData("\n")]))
-        target = nodes.Tuple([nodes.Name(name, "store") for name in _FIELDS], "store")
-        loop = nodes.For(target, nodes.Name("rows", "load"), body, [], None, False)
-        self._template = _compile(nodes.Template([loop], lineno=1))
-
-    def _text(self, segment: Segment) -> nodes.Expr:
-        parts = [
-            _indexed(piece.node) if isinstance(piece, Expression) else nodes.Const(piece)
-            for piece in segment.pieces
-        ]
-        value = parts[0] if len(parts) == 1 else nodes.Concat(parts)
-        return nodes.Filter(value, "sh", [], [], None, None) if self._quote else value
-
-    def render(self, rows: Iterable[BlockRow]) -> str:
-        """Return one line a shard: its head, then the varying words.
-
-        Raises:
-            UserError: an expression fails for a shard; the message names the word and the shard.
-        """
-        held = list(rows)
-        try:
-            return self._template.render(rows=held)
-        except _FAULTS:
-            self._name_the_culprit(held)
-            raise
-
-    def _name_the_culprit(self, held: list[BlockRow]) -> None:
-        for segment in self._segments:
-            single = BlockTemplate([segment], quote=self._quote)
-            for row in held:
-                try:
-                    single._template.render(rows=[row])
-                except _FAULTS as error:
-                    raise UserError(
-                        f"{segment.where} cannot be rendered for shard {row[1]['index']}: {error}",
-                        where=segment.where,
-                    ) from error
-
-
-def _indexed(node: nodes.Expr) -> nodes.Expr:
-    """Return ``space.name`` as ``space['name']``: the sandbox checks attributes, and slowly."""
-    found = _field(node)
-    if found:
-        return nodes.Getitem(nodes.Name(found.space, "load"), nodes.Const(found.name), "load")
-    return node

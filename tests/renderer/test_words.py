@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifest.errors import UserError
+from renderer.block_template import BlockTemplate, Segments
 from renderer.shell_words import sh
-from renderer.words import BlockTemplate, Names, Runtime, Segments, Word, parse_word
+from renderer.words import Names, Runtime, Word, parse_word
 
 NAMES = Names(
     {
@@ -80,6 +81,20 @@ def test_refused_with_a_reason(text: str, said: str) -> None:
         word(text)
     assert said in str(error.value)
     assert "command[1]" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("{{ '{{' }}x{{ '}}' }}", "{{x}}"),
+        ("{% {{ work.count }} %}{# {{ work['seed'] }} #}", "{% 400 %}{# 42 #}"),
+        ("${#a[@]}{{ work.count }}\r\n\r", "${#a[@]}400\r\n\r"),
+        ("{{ 'a\rb' }}\n\n", "a\rb\n\n"),
+        ("{{ work.count // 3 + 1 }}|{{ '%03d' % work.seed }}", "134|042"),
+    ],
+)
+def test_what_is_the_same_for_all_shards_is_rendered_once(text: str, becomes: str) -> None:
+    assert word(text).pieces == (becomes,)
 
 
 def row(index: int) -> tuple[str, Any, Any, Any, Any]:

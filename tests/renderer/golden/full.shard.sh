@@ -30,7 +30,7 @@ LC_ALL=C
 umask u+rwx
 
 fh_child='' fh_phase=before fh_signals=0 fh_stop='' fh_stopped_by=null fh_warned=null fh_owed=''
-fh_ready='' fh_started='' fh_refused='' fh_status='' fh_open='' fh_code=0 fh_exit=0 fh_begun=''
+fh_ready='' fh_started='' fh_refused='' fh_digits='' fh_status='' fh_forwarding='' fh_open='' fh_code=0 fh_exit=0 fh_begun=''
 
 fh_say() { printf 'farmhand: %s\n' "$1" >&2; }
 
@@ -52,24 +52,28 @@ fh_on() {
 }
 
 fh_listen() {
-  local fh_line=''
-  read -r -t "$1" -u "$fh_pipe" fh_line || return
-  case $fh_line in
-    ready) fh_ready=yes ;;
-    started) fh_started=yes ;;
-    refused) fh_refused=yes ;;
-    *) fh_status=$fh_line ;;
+  local fh_char=''
+  read -r -t "$1" -n 1 -u "$fh_pipe" fh_char || return
+  case $fh_char in
+    r) fh_ready=yes ;;
+    s) fh_started=yes ;;
+    n) fh_refused=yes ;;
+    .) fh_status=$fh_digits ;;
+    *) fh_digits+=$fh_char ;;
   esac
 }
 
 fh_forward() {
   local fh_signal
-  until [[ -n $fh_ready || -n $fh_status ]] || fh_listen 0.2; do
-    kill -s 0 "$fh_child" || break
-  done 2>/dev/null
+  [[ -z $fh_forwarding ]] || return
   while [[ $fh_owed == ' '* ]]; do
+    fh_forwarding=yes
+    until [[ -n $fh_ready || -n $fh_status ]] || fh_listen 0.2; do
+      kill -s 0 "$fh_child" || break
+    done
     fh_signal=${fh_owed# } fh_signal=${fh_signal%% *} fh_owed=${fh_owed#" $fh_signal"}
     kill -s "$fh_signal" -- "-$fh_child"
+    fh_forwarding=''
   done 2>/dev/null
 }
 
@@ -364,13 +368,13 @@ fh_keep() {
   exec {fh_log}>&2 2>/dev/null
   (fh_become "$@")
   fh_status=$?
-  printf '%s\n' "$fh_status" >&"$fh_pipe"
+  printf '%s.' "$fh_status" >&"$fh_pipe"
   exit "$fh_status"
 }
 
 fh_become() {
   local fh_argv
-  printf 'ready\n' >&"$fh_pipe"
+  printf r >&"$fh_pipe"
   exec 2>&"$fh_log" {fh_log}>&-
   exec </dev/null >"$FARMHAND_ATTEMPT/stdout" 2>"$FARMHAND_ATTEMPT/stderr" || fh_refuse
   cd -- '/scratch/my dir' || fh_refuse
@@ -391,20 +395,20 @@ module load root'
   eval "if false; then :"$'\n'"$fh_text"$'\n'"fi" || fh_refuse
   set --
   eval "$fh_text"
-  printf 'started\n' >&"$fh_pipe"
+  printf s >&"$fh_pipe"
   exec {fh_pipe}>&-
   [[ -z $fh_posix_set ]] || export POSIXLY_CORRECT=$fh_posix
   exec -- "${fh_argv[@]}"
 }
 
 fh_refuse() {
-  printf 'refused\n' >&"$fh_pipe"
+  printf n >&"$fh_pipe"
   exit 91
 }
 
 fh_run() {
   local fh_seen fh_waited fh_before fh_to fh_from fh_monitor_pid fh_answer='' fh_bytes='' fh_micros
-  fh_ready='' fh_started='' fh_refused='' fh_status='' fh_reached=0
+  fh_ready='' fh_started='' fh_refused='' fh_digits='' fh_status='' fh_reached=0
   fh_usage
   fh_before=$fh_ticks
   fh_clock
@@ -430,7 +434,10 @@ fh_run() {
   done
   fh_phase=after
   kill -s KILL -- "-$fh_child" 2>/dev/null
-  until [[ -n $fh_status ]] || ! fh_listen 0.1; do :; done
+  until [[ -n $fh_status ]]; do
+    fh_seen=$fh_signals
+    fh_listen 0.1 || [[ $fh_seen != "$fh_signals" ]] || break
+  done
   [[ -n $fh_ready ]] || fh_refused=yes
   [[ -n $fh_status ]] || fh_status=$fh_waited
   ((fh_status > 0)) || [[ $fh_status == 0 ]] || fh_status=137
@@ -445,8 +452,10 @@ fh_run() {
   fi
   if [[ -n $fh_monitor_pid ]]; then
     printf 'end\n' >&"$fh_to"
+    fh_seen=$fh_signals
     until read -r -t 5 -u "$fh_from" fh_answer fh_bytes || (($? <= 128)); do
-      kill -s KILL "$fh_monitor_pid"
+      [[ $fh_seen != "$fh_signals" ]] || kill -s KILL "$fh_monitor_pid"
+      fh_seen=$fh_signals
     done
     exec {fh_to}>&- {fh_from}<&-
     wait "$fh_monitor_pid"
