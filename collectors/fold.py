@@ -21,6 +21,7 @@ from collectors.records import (
     Attempt,
     apply_record,
     digest,
+    known_attempts,
     list_block,
     new_attempt,
     read_record,
@@ -146,7 +147,7 @@ class _BlockFold:
             if not mine and index not in ends and not recheck:
                 continue
             row = parse_row(old[position], self.path)
-            attempts = {attempt["attempt"]: attempt for attempt in row["attempts"]}
+            attempts = known_attempts(row, self.path)
             self._read_new(attempts, index, mine)
             apply_ends(attempts, ends.get(index, []))
             self._seek_ends(attempts, index)

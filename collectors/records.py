@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from manifest.layout import records_dir
+from manifest.rows import damaged
 
 Attempt = dict[str, Any]
 """The facts of one attempt, as the manifest holds them. Absent facts are None, never 0."""
@@ -79,6 +80,18 @@ _UNKNOWN: Attempt = {
     "pool": None,
     "outputs": None,
 }
+
+
+def known_attempts(row: dict[str, Any], path: str) -> dict[str, Attempt]:
+    """Return the attempts of a result by id; what a damaged one lacks, its record tells again.
+
+    Raises:
+        UserError: what stands there is no list of attempts.
+    """
+    try:
+        return {attempt["attempt"]: _UNKNOWN | attempt for attempt in row["attempts"]}
+    except (KeyError, TypeError) as error:
+        raise damaged(path, f"attempts of shard {row['shard_index']}: {error!r}") from error
 
 
 def list_block(run: str, block: int) -> list[str]:

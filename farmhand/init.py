@@ -14,7 +14,7 @@ from manifest.errors import UserError
 
 def verb(
     path: Annotated[
-        str, typer.Argument(metavar="[FILE]", help="Where to write it; - for stdout.")
+        str, typer.Argument(metavar="FILE", help="Where to write it; - for stdout.")
     ] = "farmhand.yaml",
 ) -> None:
     """Write a commented spec to start from; it renders and runs as it is."""

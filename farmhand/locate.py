@@ -14,7 +14,7 @@ from manifest.layout import MANIFEST, is_run
 RunArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         help="Run directory or its manifest. Default: this directory, else the newest run "
         "under --out-dir.",
         show_default=False,

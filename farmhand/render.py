@@ -27,7 +27,7 @@ SchedulerOption = Annotated[
 SpecArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SPEC]",
+        metavar="SPEC",
         help="Spec file, or - for stdin. Default: farmhand.yaml",
         show_default=False,
     ),
@@ -42,7 +42,9 @@ def verb(
     run_id: Annotated[
         str | None, typer.Option(metavar="NAME", help="Default: <name>-<UTC time>.")
     ] = None,
-    shards: Annotated[int | None, typer.Option(min=1, help="Number of shards.")] = None,
+    shards: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of shards.")
+    ] = None,
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the spec, as in work.count=100."),
@@ -59,13 +61,14 @@ def verb(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Render a spec into a run directory.
+    r"""Render a spec into a run directory.
 
     The lines to type next go to stdout, everything else to stderr. Nothing is submitted.
 
     Without a spec file, give the command after two dashes:
 
-    farmhand render --shards 4 -- python run.py '{{ shard.index }}/{{ shard.total }}'
+    \b
+    farmhand render --shards 4 -- python run.py '{{ shard.index }}'
     """
     if scheduler not in SCHEDULERS:
         guess = nearest(scheduler, SCHEDULERS)

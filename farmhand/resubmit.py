@@ -12,6 +12,7 @@ import typer
 from collectors.fold import stamped
 from farmhand.gather import Gathered, gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.run import verb as start
 from farmhand.select import (
     CauseOption,
     ShardsOption,
@@ -21,7 +22,7 @@ from farmhand.select import (
 )
 from farmhand.submissions import new_submission, write_submission
 from farmhand.talk import give, give_json, say, short_path
-from manifest.errors import Refusal
+from manifest.errors import Refusal, UserError
 from manifest.header import Submission
 from manifest.layout import ranges
 from manifest.locking import manifest_lock
@@ -52,6 +53,9 @@ def verb(
     cause: CauseOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be rendered.")
+    ] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Also run them now (scheduler local).")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -84,7 +88,14 @@ def verb(
         if dry_run:
             say("Nothing written (--dry-run).")
             return
+        if execute and header.scheduler != "local":
+            raise UserError(
+                f"--execute starts shards of the local pool; this run is for {header.scheduler}",
+                hint="leave it out and type the lines that are printed",
+            )
         written = _write(gathered, groups)
+    if execute:
+        start(run=folder, shards=ranges(i for group in groups for i, _ in group.shards))
     say("Nothing submitted. Now type:")
     for line in dict.fromkeys(command for item in written for command in item.commands):
         if not as_json:

@@ -50,9 +50,12 @@ def verb(
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Shards at once. Default: by cores and memory.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Shards at once. Default: by cores and memory."),
     ] = None,
-    reserve_cores: Annotated[int, typer.Option(min=0, help="Cores left for others.")] = 0,
+    reserve_cores: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Cores left for others.")
+    ] = 0,
     shards: ShardsOption = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="One at a time, output on the terminal.")

@@ -20,8 +20,12 @@ _LINES = 10
 
 
 def verb(
-    first: Annotated[str, typer.Argument(metavar="[RUN] SHARD", help="Run, and the shard's")],
-    second: Annotated[str | None, typer.Argument(metavar="", help="name or number.")] = None,
+    first: Annotated[
+        str, typer.Argument(metavar="RUN", help="The run; left out, SHARD alone is of the newest.")
+    ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="SHARD", help="The shard, by name or number.")
+    ] = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",
     as_json: JsonOption = False,

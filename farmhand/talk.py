@@ -12,6 +12,7 @@ import orjson
 
 def say(text: str) -> None:
     """Say something to the person, on stderr."""
+    sys.stdout.flush()  # into one file, the two stay in order
     print(text, file=sys.stderr)  # noqa: T201 (this is the mouth)
 
 

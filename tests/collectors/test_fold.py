@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from collectors.fold import Folded, fold
 from collectors.run_facts import read_facts
 from collectors.verdicts import Limits, World
 from farmhand.new_run import make_run
+from manifest.errors import UserError
+from manifest.rows import SEPARATOR
 from manifest.spec import Spec
-from manifest.store import Manifest, read_manifest
+from manifest.store import read_manifest
 from renderer.plan import make_plan
 
 SHARDS = 3
@@ -69,6 +73,7 @@ class Scene:
         folder = Path(self.run, f"shards/s{shard}/{number}.1.x")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "o.json").write_text(text)
+        os.utime(folder / "o.json", (300, 300))
         return folder / "o.json"
 
 
@@ -124,7 +129,7 @@ def observations(plan: str, items: list[Any]) -> list[tuple[int, int, str, str]]
                 text += end_line(number, code, peak)
             # Torn anywhere: in the start line, between the lines and in the end line.
             cut = sorted({0, len(text) // 3, text.index("\n") + 1, len(text) - 9, len(text)})
-            pieces = [text[a:b] for a, b in zip(cut, cut[1:], strict=False)]
+            pieces = [text[a:b] for a, b in pairwise(cut)]
             found += [(shard, number, "record", piece) for piece in pieces]
         if pool is not None:
             found.append((shard, number, "pool", pool_line(shard, number, pool)))
@@ -249,17 +254,28 @@ def test_a_record_that_cannot_be_read_is_asked_for_again(
     assert scene.manifest.results.head(0) == ("succeeded", None)
 
 
-def test_a_manifest_whose_attempts_are_damaged_says_so(scene: Scene) -> None:
-    from manifest.errors import UserError
+def edited(scene: Scene, old: bytes, new: bytes) -> None:
+    """Edit the row of shard 0 behind farmhand's back, and let it be folded again."""
+    row, *rest = scene.rows()
+    assert row.count(old) == 1
+    results = scene.manifest.results.replaced({0: SEPARATOR.join([row.replace(old, new), *rest])})
+    scene.manifest = replace(scene.manifest, results=results)
+    ended(scene, 0, number=2, code=3)
 
+
+def test_a_damaged_attempt_is_read_again_from_its_record(scene: Scene) -> None:
     ended(scene, 0, code=3)
     scene.fold()
-    row = scene.rows()[0]
-    assert row.count(b'"pid_start":') == 1
-    torn = row.replace(b'"pid_start":', b'"pid_strat":')
-    rest = scene.manifest.results.block(0)[1:]
-    results = scene.manifest.results.replaced({0: b",\n".join([torn, *rest])})
-    manifest = Manifest(scene.manifest.path, scene.manifest.header, scene.manifest.plans, results)
-    ended(scene, 0, number=2, code=3)
+    edited(scene, b'"ended":', b'"bended":')
+    assert scene.fold().read == 2
+    first = scene.manifest.results.row(0)["attempts"][0]
+    assert (first["ended"], first["state"], first["exit_code"]) == (499.0, "failed", 3)
+
+
+@pytest.mark.parametrize("key", ["attempt", "attempts"])
+def test_damage_that_cannot_be_mended_is_told(scene: Scene, key: str) -> None:
+    ended(scene, 0, code=3)
+    scene.fold()
+    edited(scene, f'"{key}":'.encode(), b'"x":')
     with pytest.raises(UserError, match="damaged"):
-        fold(manifest, scene.facts, WORLD)
+        scene.fold()

@@ -104,7 +104,9 @@ JSON = st.recursive(
         st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.text(max_size=5),
         st.floats(allow_nan=False, allow_infinity=False),
     ),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+    ),
     max_leaves=4,
 )  # fmt: skip
 

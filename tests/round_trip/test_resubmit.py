@@ -90,3 +90,16 @@ def test_at_the_cap_it_says_so(farm: Farm) -> None:
 def test_asked_wrongly(farm: Farm, words: list[str], said: str) -> None:
     render(farm)
     assert said in farm("resubmit", "runs/r", *words, code=2).stderr
+
+
+def test_execute_runs_them_at_once(farm: Farm) -> None:
+    render(farm)
+    farm("run", "runs/r", "--jobs", "4", code=1)
+    done = farm("resubmit", "runs/r", "--execute", "--cause", "timeout")
+    assert "2 succeeded" in done.stdout
+    assert farm.manifest("r")["results"][1]["state"] == "succeeded"
+    farm("render", "--run-id", "n", "--scheduler", "nohup", "--", "false")
+    farm("run", "runs/n", code=1)
+    told = farm("resubmit", "runs/n", "--execute", code=2).stderr
+    assert "this run is for nohup" in told
+    assert len(farm.manifest("n")["submissions"]) == 1

@@ -418,6 +418,7 @@ fh_shard() {
   [[ $# -lt 4 ]] || fh_name=$1
   export FARMHAND_SHARD_INDEX=$fh_index FARMHAND_SHARD_NAME=$fh_name FARMHAND_SHARD_START=${2-}
   export FARMHAND_SHARD_SIZE=${3-} FARMHAND_SHARD_SEED=${4-}
+  [[ ${4-} != - ]] || unset FARMHAND_SHARD_SEED
   if ! fh_start; then
     fh_code=91
     return
