@@ -61,13 +61,12 @@ def verb(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Render a spec into a run directory.
+    """Render a spec into a run directory.
 
     The lines to type next go to stdout, everything else to stderr. Nothing is submitted.
 
     Without a spec file, give the command after two dashes:
 
-    \b
     farmhand render --shards 4 -- python run.py '{{ shard.index }}'
     """
     if scheduler not in SCHEDULERS:

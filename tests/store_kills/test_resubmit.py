@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -54,32 +52,29 @@ def shards_of(submission: dict[str, Any]) -> set[int]:
 
 def test_killed_at_each_step_it_can_be_typed_again(pristine: Path) -> None:
     run = pristine / "runs/r"
-    whole = pristine / "whole"
-    shutil.copytree(run, whole)
-    seen: set[str] = set()
-    for step in range(200):
-        shutil.rmtree(run)
-        shutil.copytree(whole, run)
+    step = 0
+    while len((listed := read(run))["submissions"]) == 2:
         words = [sys.executable, str(DRIVER), str(step), "resubmit", "runs/r"]
         done = subprocess.run(words, cwd=pristine, capture_output=True, text=True, check=False)
-        before = json.loads((run / "manifest.json").read_bytes())
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
-        seen.update(os.listdir(run))
-        if done.returncode == 0:
-            break
-        if len(before["submissions"]) == 2:
-            farmhand(pristine, "resubmit", "runs/r")
-            after = json.loads((run / "manifest.json").read_bytes())
-            assert [shards_of(s) for s in after["submissions"][2:]] == [{0}, {2, 3}]
-        farmhand(pristine, "collect", "--rebuild", "runs/r")
-        rebuilt = json.loads((run / "manifest.json").read_bytes())
-        assert [row["state"] for row in rebuilt["results"]] == [
-            "failed", "succeeded", "failed", "failed",
-        ]  # fmt: skip
+        step += 1
     assert step > 15, "scripts, submissions and the manifest are written in many steps"
-    listed = before["submissions"]
-    assert [shards_of(s) for s in listed] == [{0, 1}, {2, 3}, {0}, {2, 3}]
-    for submission in listed[2:]:
-        scripts = run.glob(f"resubmit-{submission['id']}/shards/*/batchScript.sh")
-        assert len(list(scripts)) == len(shards_of(submission))
-    assert {f"resubmit-{s['id']}" for s in listed[2:]} <= seen
+    submissions = listed["submissions"]
+    assert [shards_of(one) for one in submissions] == [{0, 1}, {2, 3}, {0}, {2, 3}]
+    for one in submissions[2:]:
+        scripts = run.glob(f"resubmit-{one['id']}/shards/*/batchScript.sh")
+        assert sorted(path.parent.name for path in scripts) == [
+            listed["plans"][index]["name"] for index in sorted(shards_of(one))
+        ]
+    assert not list(run.glob(".*.tmp"))
+    farmhand(pristine, "collect", "--rebuild", "runs/r")
+    rebuilt = read(run)
+    assert [row["state"] for row in rebuilt["results"]] == [
+        "failed", "succeeded", "failed", "failed",
+    ]  # fmt: skip
+    assert all(one in rebuilt["submissions"] for one in submissions)
+
+
+def read(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "manifest.json").read_bytes())
+    return found
