@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 from collectors.records import Attempt
@@ -29,7 +30,7 @@ def wants_check(attempt: Attempt) -> bool:
 
 
 def check_attempt(
-    facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: dict[str, str]
+    facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: dict[str, str], stop: Event
 ) -> list[dict[str, Any]]:
     """Return one entry an output: name, path in the run, bytes, mtime_ns, problem."""
     found = []
@@ -37,7 +38,8 @@ def check_attempt(
         shown = f"{attempt['dir']}/{paths[name]}"
         entry = _entry(name, shown, os.path.join(facts.run, shown))
         if entry["problem"] is None and output.check is not None:
-            entry["problem"] = _checked(facts, shard, attempt, entry, output.check)
+            path, folder = (os.path.join(facts.run, part) for part in (shown, attempt["dir"]))
+            entry["problem"] = _checked(shard, path, folder, output.check, stop)
         found.append(entry)
     for stream in _STREAMS:
         rule = getattr(facts.spec.logs, stream)
@@ -69,20 +71,16 @@ def _entry(name: str, shown: str, path: str) -> dict[str, Any]:
     return entry
 
 
-def _checked(
-    facts: RunFacts, shard: ShardFacts, attempt: Attempt, entry: dict[str, Any], check: Check
-) -> str | None:
-    path = os.path.join(facts.run, entry["path"])
+def _checked(shard: ShardFacts, path: str, folder: str, check: Check, stop: Event) -> str | None:
     problem = check_output(path, os.path.basename(path), check, shard)
     if problem is None and check.command:
-        folder = os.path.join(facts.run, attempt["dir"])
         env = {
             "FARMHAND_SHARD_INDEX": str(shard.index),
             "FARMHAND_SHARD_NAME": shard.name,
             "FARMHAND_SHARD_START": str(shard.start),
             "FARMHAND_SHARD_SIZE": str(shard.size),
         }
-        result = run_command([*check.command, path], folder, env, COMMAND_TIMEOUT_S)
+        result = run_command([*check.command, path], folder, env, COMMAND_TIMEOUT_S, stop)
         if result.code != 0:
             how = "took too long" if result.code is None else f"said {result.code}"
             problem = f"{check.command[0]} {how} about {os.path.basename(path)}: {result.tail}"
@@ -91,15 +89,20 @@ def _checked(
 
 def check_all(facts: RunFacts, due: list[tuple[ShardFacts, Attempt, dict[str, str]]]) -> None:
     """Check the outputs of many attempts; side by side when commands have to be run."""
+    stop = Event()
 
     def one(item: tuple[ShardFacts, Attempt, dict[str, str]]) -> None:
         shard, attempt, paths = item
-        attempt["outputs"] = check_attempt(facts, shard, attempt, paths)
+        attempt["outputs"] = check_attempt(facts, shard, attempt, paths, stop)
 
     outputs = facts.spec.outputs.values()
     if any(output.check and output.check.command for output in outputs):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(one, due))
+            try:
+                list(pool.map(one, due))
+            except BaseException:  # ^C: leaving the pool waits for what runs in it
+                stop.set()
+                raise
     else:
         for item in due:
             one(item)

@@ -89,9 +89,15 @@ def known_attempts(row: dict[str, Any], path: str) -> dict[str, Attempt]:
         UserError: what stands there is no list of attempts.
     """
     try:
-        return {attempt["attempt"]: _UNKNOWN | attempt for attempt in row["attempts"]}
+        return {attempt["attempt"]: _whole(attempt) for attempt in row["attempts"]}
     except (KeyError, TypeError) as error:
         raise damaged(path, f"attempts of shard {row['shard_index']}: {error!r}") from error
+
+
+def _whole(known: Attempt) -> Attempt:
+    attempt = _UNKNOWN | known
+    math.fsum((attempt["started"] or 0.0, attempt["ended"] or 0.0))  # TypeError: no numbers
+    return attempt
 
 
 def list_block(run: str, block: int) -> list[str]:

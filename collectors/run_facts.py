@@ -55,8 +55,15 @@ class RunFacts:
         if self.fixed_paths is not None:
             return None
         path = os.path.join(self.run, "plan", "outputs", str(block))
-        with open(path, "rb") as stream:
-            return [orjson.loads(line) for line in stream]
+        try:
+            with open(path, "rb") as stream:
+                lines = [orjson.loads(line) for line in stream]
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise _damaged(str(error), path) from error
+        names = self.spec.outputs.keys()
+        if not all(isinstance(line, dict) and line.keys() == names for line in lines):
+            raise _damaged("an output without a path", path)
+        return lines
 
 
 def read_facts(run: str) -> RunFacts:
@@ -76,16 +83,20 @@ def read_facts(run: str) -> RunFacts:
             hint="name a run directory made by farmhand render",
         ) from error
     except ValidationError as error:
-        raise UserError(
-            f"the plan is damaged: {error.errors()[0]['msg']}",
-            where=path,
-            hint="restore plan/ from a copy; its checksums are in plan/SHA256SUMS",
-        ) from error
+        raise _damaged(error.errors()[0]["msg"], path) from error
     parts = {part.name: part for part in plan_parts(spec)}
     fixed: dict[str, str] | None = {name: out.path for name, out in spec.outputs.items()}
     if os.path.isdir(os.path.join(run, "plan", "outputs")):
         fixed = None
     return RunFacts(run, spec, parts, sum(p.shards for p in parts.values()), fixed)
+
+
+def _damaged(why: str, path: str) -> UserError:
+    return UserError(
+        f"the plan is damaged: {why}",
+        where=path,
+        hint="restore plan/ from a copy; its checksums are in plan/SHA256SUMS",
+    )
 
 
 def changed_plan_files(run: str) -> list[str]:

@@ -141,7 +141,9 @@ def _failure(attempt: Attempt, code: int, world: World) -> Verdict:
         return Verdict("cancelled", "cancelled", f"stopped{by}{_with(note)}")
     if reported in ("setup", "stage_in", "stage_out", "bad_output"):
         why = note or _PAYLOAD_CODES.get(code, f"exit code {code}")
-        return Verdict("failed", reported, why + _with(tail if reported == "setup" else ""))
+        if reported != "setup" or code in _COMMAND_CODES:
+            tail = ""  # it belongs to no command of the user's, or is where the note was taken from
+        return Verdict("failed", reported, why + _with(tail))
     text = f"exit code {code}"
     if "No space left on device" in tail or "Disk quota exceeded" in tail:
         return Verdict("failed", "disk", f"{text}{_with(tail)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import os
 import signal
 import sys
@@ -21,9 +23,9 @@ def guarded(action: Callable[[], object]) -> NoReturn:
     """Run ``action`` and leave the process with the right exit code; no traceback for a user."""
     # Nothing here makes cycles by the thousand; looking for them costs a fifth of a collect.
     gc.set_threshold(200_000, 50, 50)
+    _mend_streams()
     try:
-        action()
-        sys.stdout.flush()
+        _perform(action)
         sys.exit(0)
     except UserError as error:
         _say(f"farmhand: {error}")
@@ -45,8 +47,36 @@ def guarded(action: Callable[[], object]) -> NoReturn:
         sys.exit(BUG)
 
 
+def _perform(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except SystemExit as leaving:
+        # Typer has answers of its own to ^C (no word) and to a reader who has gone (exit code 1,
+        # which here means that the answer is no): go back to what it answered.
+        cause = leaving.__context__
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt | BrokenPipeError):
+                raise cause from None
+            cause = cause.__context__
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+
+
+def _mend_streams() -> None:
+    """Open what the caller has closed, and let every text be printed whatever the locale."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # a file opened later must not become the standard output
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (stays)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = sys.stdout.encoding.lower() in ("utf-8", "utf8")
+        # Names of files come out byte for byte where that can be.
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 (the boundary speaks for everybody)
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr)  # noqa: T201 (the boundary speaks for everybody)
 
 
 def _report_bug(error: BaseException) -> None:

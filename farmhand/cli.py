@@ -16,6 +16,8 @@ from typer.core import TyperGroup
 
 from farmhand import __version__
 from farmhand.boundary import guarded
+from manifest.errors import UserError
+from manifest.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ VERBS = {
 
 class VerbGroup(TyperGroup):
     """The verbs of the table above, loaded on demand."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 (Typer's interface)
+        """Return the verb that is meant; of an unknown one say the nearest."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            guess = nearest(args[0], VERBS)
+            raise UserError(
+                f"there is no verb '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""),
+                hint=f"verbs are {', '.join(self.list_commands(ctx))}",
+            )
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 (Typer's interface)
         """Return the verbs that help shows."""

@@ -48,6 +48,8 @@ def verb(
     if in_place and out is not None:
         raise UserError("--in-place and --out exclude each other")
     folder, path = find_run(run, manifest, out_dir, writes=False)
+    if out is not None and os.path.realpath(out) == os.path.realpath(path):
+        raise UserError("--out names the manifest itself", where=out, hint="say --in-place")
     if rebuild:
         rebuild_manifest(folder, path)
     _warn_of_changes(folder)
@@ -113,8 +115,10 @@ def _tell(gathered: Gathered, target: str, *, in_place: bool, as_json: bool) -> 
     shown = short_path(target)
     if in_place:
         say(f"{'updated' if gathered.folded.changed else 'nothing new in'} {shown}")
-    else:
+    elif os.path.dirname(target) == gathered.manifest.run:
         say(f"written to {shown}; no verb reads it by itself: name it (farmhand check {shown}),")
         say("or update the manifest with: farmhand collect --in-place")
+    else:
+        say(f"written to {shown}; to update the manifest: farmhand collect --in-place")
     if counted.bad:
         say(f"{len(counted.bad)} bad: farmhand check {short_path(gathered.manifest.run)}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from collectors.records import known_attempts
 from manifest.errors import Refusal, UserError
 from manifest.layout import ranges
 from manifest.rows import parse_row
@@ -23,9 +24,13 @@ def changed_inputs(run: str) -> list[dict[str, Any]]:
     try:
         with open(path, "rb") as stream:
             fingerprints = orjson.loads(stream.read())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UserError(f"the list of inputs cannot be read: {error}", where=path) from error
-    return [item for item in fingerprints if _differs(item)]
+        return [item for item in fingerprints if _differs(item)]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"the list of inputs cannot be read: {error}",
+            where=path,
+            hint="restore plan/ from a copy; its checksums are in plan/SHA256SUMS",
+        ) from error
 
 
 def _differs(item: dict[str, Any]) -> bool:
@@ -59,7 +64,7 @@ def refuse_changed_inputs(manifest: Manifest) -> None:
     later: dict[str, list[int]] = {item["shown"]: [] for item in changed}
     for data in manifest.results:
         row = parse_row(data, manifest.path)
-        for attempt in row["attempts"]:
+        for attempt in known_attempts(row, manifest.path).values():
             if attempt["attempt"] in row["accepted_attempts"]:
                 for item in changed:
                     if attempt["ended"] >= item["changed_at"]:

@@ -56,7 +56,14 @@ def _given(target: str) -> tuple[str, str]:
         return target, os.path.join(target, MANIFEST)
     if not os.path.exists(target):
         raise UserError("there is no such run or manifest", where=target)
-    return os.path.dirname(target), target
+    folder = os.path.dirname(target)
+    if not os.path.isdir(os.path.join(folder, "plan")):
+        raise UserError(
+            "this file does not lie in a run directory, which a manifest's paths are relative to",
+            where=target,
+            hint="name the run directory, or copy the manifest into it",
+        )
+    return folder, target
 
 
 def _newest(out_dir: str, *, writes: bool) -> str:

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from collectors.records import known_attempts
 from collectors.run_facts import RunFacts, read_facts
 from farmhand.gather import gather
 from farmhand.input_changes import refuse_changed_inputs
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.talk import give, give_json, say, short_path, warn
+from farmhand.unchanged import refuse_changed_plan
 from manifest.checks import MergeSpec
 from manifest.errors import Refusal, UserError
 from manifest.layout import ranges
@@ -73,6 +75,7 @@ def verb(
     target = os.path.abspath(out) if out else _default_target(folder, spec)
     sources, missing = _sources(now, facts, spec)
     _refuse_missing(missing, facts.shards, allow_partial=allow_partial, run=folder)
+    refuse_changed_plan(folder)
     refuse_changed_inputs(now)
     if dry_run:
         give(f"{len(sources)} of {facts.shards} shards -> {short_path(target)}")
@@ -126,7 +129,7 @@ def _sources(
     changed: list[int] = []
     for plan_bytes, result_bytes in zip(manifest.plans, manifest.results, strict=True):
         plan, row = parse_row(plan_bytes, manifest.path), parse_row(result_bytes, manifest.path)
-        found = list(_accepted(row, wanted))
+        found = list(_accepted(row, manifest.path, wanted))
         if not found:
             missing.append(facts.shard(plan, ""))
         for attempt, output in found:
@@ -143,9 +146,9 @@ def _sources(
     return sources, missing
 
 
-def _accepted(row: dict[str, Any], wanted: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _accepted(row: dict[str, Any], path: str, wanted: str) -> Iterator[tuple[str, dict[str, Any]]]:
     accepted = set(row["accepted_attempts"])
-    for attempt in row["attempts"]:
+    for attempt in known_attempts(row, path).values():
         if attempt["attempt"] in accepted:
             for output in attempt["outputs"] or []:
                 if output["name"] == wanted:

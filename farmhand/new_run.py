@@ -46,16 +46,25 @@ def make_run(plan: Plan, scheduler: str, out_dir: str, run_id: str) -> tuple[str
         shutil.rmtree(making, ignore_errors=True)
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             _refuse_taken(final)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise UserError(
-            "the run cannot be written: " + ("the disk is full" if full else str(error.strerror)),
-            where=error.filename or out_dir,
-            hint="nothing is left behind; choose another --out-dir or make room",
-        ) from error
-    except BaseException:
+        raise _unwritable(error, out_dir) from error
+    except BaseException as error:
         shutil.rmtree(making, ignore_errors=True)
+        if isinstance(error.__cause__, OSError) and isinstance(error, UserError):
+            raise _unwritable(error.__cause__, out_dir) from error  # the manifest, of all files
         raise
     return final, written
+
+
+def _unwritable(error: OSError, out_dir: str) -> UserError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    why = "the disk is full" if full else str(error.strerror)
+    if error.errno == errno.EEXIST:
+        why = "this is not a directory"
+    return UserError(
+        f"the run cannot be written: {why}",
+        where=out_dir if full or error.filename is None else error.filename,
+        hint="nothing is left behind; choose another --out-dir or make room",
+    )
 
 
 def _refuse_taken(final: str) -> None:

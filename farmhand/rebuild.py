@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import orjson
 from pydantic import ValidationError
@@ -32,8 +33,7 @@ def rebuild_manifest(run: str, path: str) -> None:
         header = _header(run, facts.spec.name, facts.shards, revision + 1)
         kept = None
         if os.path.exists(path):
-            kept = f"{path}.damaged-{utc_now()}"
-            os.link(path, kept)
+            kept = _keep(path)
         spans = tuple(span for part in plan.parts if (span := part.seed_range()))
         seeds = {part.seed.base for part in plan.parts if part.seed}
         header = header.model_copy(
@@ -46,6 +46,19 @@ def rebuild_manifest(run: str, path: str) -> None:
         manifest = Manifest(path, header, Rows(plans, path), Rows(results, path))
         write_manifest(with_blocks(manifest, [None] * len(plans)))
     say(f"rebuilt {short_path(path)} from the plan" + (f"; the old one is {kept}" if kept else ""))
+
+
+def _keep(path: str) -> str:
+    """Keep the old manifest beside itself, as a copy where there are no hard links."""
+    kept, number = f"{path}.damaged-{utc_now()}", 1
+    while os.path.lexists(kept):
+        number += 1
+        kept = f"{path}.damaged-{utc_now()}-{number}"
+    try:
+        os.link(path, kept)
+    except OSError:
+        shutil.copy2(path, kept)
+    return kept
 
 
 def _header(run: str, name: str, shards: int, revision: int) -> Header:

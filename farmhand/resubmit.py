@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from collectors.fold import stamped
+from collectors.records import known_attempts
 from farmhand.gather import Gathered, gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.run import verb as start
@@ -19,9 +20,11 @@ from farmhand.select import (
     chosen_causes,
     chosen_shards,
     latest_submission,
+    not_started,
 )
 from farmhand.submissions import new_submission, write_submission
 from farmhand.talk import give, give_json, say, short_path
+from farmhand.unchanged import refuse_changes
 from manifest.errors import Refusal, UserError
 from manifest.header import Submission
 from manifest.layout import ranges
@@ -63,10 +66,12 @@ def verb(
 
     Shards out of memory, time or disk get more of it; lost nodes and the like are simply tried
     again; failures of the command itself once more. What needs a hand first (setup, cancelled)
-    is left alone unless named by --shards or --cause. Running, pending and unknown shards are
-    never touched. The lines to type next go to stdout.
+    is left alone unless named by --shards or --cause; so is what an earlier resubmit rendered and
+    nobody has started. Unknown shards need --shards, running ones are never touched. The lines to
+    type next go to stdout.
     """
     folder, path = find_run(run, manifest, out_dir, writes=True)
+    refuse_changes(folder)
     with manifest_lock(folder):
         gathered = gather(folder, path)
         header = gathered.manifest.header
@@ -114,15 +119,20 @@ def select(
     for index, data in enumerate(manifest.results):
         state, cause = head_of(data, manifest.path)
         named = chosen is not None and index in chosen
-        if (chosen is not None and not named) or not is_bad(state, cause):
+        insisted = named and state == "unknown"
+        if (chosen is not None and not named) or not (insisted or is_bad(state, cause)):
             if named:
                 left[f"{state}, not bad"] += 1
             continue
         if causes is not None and cause not in causes:
             continue
         row = parse_row(data, manifest.path)
+        row["attempts"] = list(known_attempts(row, manifest.path).values())
         before = asked[latest[index]]
         forced = named or causes is not None
+        if not forced and not_started(row, latest[index]):
+            left[f"rendered again in submission {latest[index]} and not started since"] += 1
+            continue
         decision = decide(cause, row["attempts"], before, retry, forced=forced)
         if not decision.again:
             left[decision.why] += 1

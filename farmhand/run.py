@@ -10,17 +10,17 @@ from typing import Annotated
 
 import typer
 
-from collectors.run_facts import changed_plan_files
 from farmhand.gather import Gathered, gather, gather_and_write
-from farmhand.input_changes import changed_inputs
 from farmhand.locate import ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.pool_view import PoolView, free_space_check
 from farmhand.progress import collecting
 from farmhand.publish import publish
-from farmhand.select import ShardsOption, chosen_shards, latest_submission
-from farmhand.talk import give, say, short_path, some, warn
+from farmhand.select import ShardsOption, chosen_shards, latest_submission, not_started
+from farmhand.talk import give, say, short_path, warn
+from farmhand.unchanged import refuse_changes
 from manifest.errors import Refusal, UserError
 from manifest.header import Submission
+from manifest.layout import ranges
 from manifest.spec import Resources
 from manifest.store import Manifest
 from manifest.units import format_duration, parse_bytes
@@ -80,7 +80,7 @@ def verb(
 
 
 def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
-    _refuse_changes(folder)
+    refuse_changes(folder)
     # Commands whose payload was killed would run beside the new attempt of their shard.
     stuck = end_orphans(folder, _ORPHAN_GRACE_S)
     if stuck:
@@ -89,8 +89,13 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     header = before.manifest.header
     chosen = chosen_shards(shards, header.shards)
     adopted = _adopted(folder)
-    due = _due(before.manifest, chosen, {item.shard for item in adopted})
-    _say_unknown(before.manifest, chosen, {item.shard for item in adopted})
+    due, unknown = _due(before.manifest, chosen, {item.shard for item in adopted})
+    if unknown:
+        warn(
+            f"{len(unknown)} shard{'s' * (len(unknown) != 1)} may still run elsewhere, so not "
+            f"started: {ranges(unknown[:_LISTED])}{',...' if len(unknown) > _LISTED else ''} "
+            "(farmhand show says where; farmhand resubmit --shards insists)"
+        )
     if not due and not adopted:
         done = gather_and_write(folder, path)
         publish(done)
@@ -127,24 +132,6 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     return _summary(after, result, chosen)
 
 
-def _refuse_changes(folder: str) -> None:
-    """Refuse to start shards that would not do, or not read, what was planned."""
-    plan = changed_plan_files(folder)
-    if plan:
-        raise Refusal(
-            f"the plan was edited after it was rendered: {some(plan)}",
-            where=os.path.join(folder, "plan"),
-            hint="restore plan/ (SHA256SUMS says what it was), or render a new run",
-        )
-    inputs = [item["shown"] for item in changed_inputs(folder)]
-    if inputs:
-        raise Refusal(
-            f"inputs were changed after the render: {some(inputs)}",
-            where=folder,
-            hint="put them back as they were, or render a new run",
-        )
-
-
 def _adopted(folder: str) -> list[Adopted]:
     return [
         Adopted(shard, payload.pid, payload.pid_start)
@@ -153,27 +140,22 @@ def _adopted(folder: str) -> list[Adopted]:
     ]
 
 
-def _due(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> list[int]:
-    due = []
+def _due(
+    manifest: Manifest, chosen: set[int] | None, living: set[int]
+) -> tuple[list[int], list[int]]:
+    """Return the shards to start, and those of which nobody knows whether they run elsewhere."""
+    due, unknown = [], []
+    latest = latest_submission((s.id, s.shards) for s in manifest.header.submissions)
     for index in sorted(chosen) if chosen is not None else range(manifest.header.shards):
         state, cause = manifest.results.head(index)
-        waiting = state in ("running", "pending") or (state == "unknown" and cause is None)
-        if state != "succeeded" and not waiting and index not in living:
-            due.append(index)
-    return due
-
-
-def _say_unknown(manifest: Manifest, chosen: set[int] | None, living: set[int]) -> None:
-    unknown = []
-    for index in sorted(chosen) if chosen is not None else range(manifest.header.shards):
-        state, cause = manifest.results.head(index)
-        if state == "unknown" and cause is None and index not in living:
+        if state in ("succeeded", "running", "pending") or index in living:
+            continue
+        doubtful = state == "unknown" and cause is None
+        if doubtful and not not_started(manifest.results.row(index), latest[index]):
             unknown.append(index)
-    if unknown:
-        warn(
-            f"{len(unknown)} shards may still run elsewhere (first: {unknown[0]}); not started. "
-            "farmhand show says where"
-        )
+        else:
+            due.append(index)
+    return due, unknown
 
 
 def _resources(submission: Submission) -> Resources:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,6 +59,12 @@ def chosen_causes(causes: Sequence[str] | None) -> set[str] | None:
                 hint=f"causes are {', '.join(CAUSES)}",
             )
     return set(causes) if causes else None
+
+
+def not_started(row: dict[str, Any], latest: int) -> bool:
+    """Say whether a shard was submitted again, and no attempt is of that submission yet."""
+    seen = [attempt["submission"] for attempt in row["attempts"]]
+    return None not in seen and max(seen, default=latest) < latest
 
 
 def latest_submission(submissions: Iterable[tuple[int, str]]) -> dict[int, int]:

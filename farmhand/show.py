@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from collectors.log_tail import tail_lines
+from collectors.records import known_attempts
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, find_run
 from farmhand.talk import give, give_json
@@ -47,7 +48,7 @@ def verb(
     )
     cause = f" ({result['cause']})" if result["cause"] else ""
     give(f"{result['state']}{cause}: {result['evidence']}")
-    for attempt in result["attempts"]:
+    for attempt in known_attempts(result, path).values():
         _show_attempt(folder, attempt, accepted=attempt["attempt"] in result["accepted_attempts"])
 
 

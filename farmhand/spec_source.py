@@ -95,6 +95,12 @@ def _one_liner(words: Sequence[str], extra: dict[str, str]) -> tuple[Document, s
     inputs: dict[str, Any] = {}
     command: list[str] = []
     for position, word in enumerate(words):
+        if not word.isascii() and os.fsencode(word).decode(errors="replace") != word:
+            raise UserError(
+                f"word {position + 1} of the command is not UTF-8: {os.fsencode(word)!r}",
+                where="the command line",
+                hint="give it to the command by a file declared under inputs:",
+            )
         path = names_file(word, base, first=position == 0)
         if path is not None:
             name = next((key for key, value in inputs.items() if value == path), None)

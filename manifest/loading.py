@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -47,13 +49,22 @@ def _explain(error: ValidationError, document: Document) -> UserError:
     location = tuple(part for part in first["loc"] if isinstance(part, str | int))
     what, hint = _message(dict(first), location)
     if len(problems) > 1:
-        others = sorted({".".join(map(str, p["loc"])) or "the spec" for p in problems[1:]})
+        others = sorted({_shown(p["loc"]) for p in problems[1:]})
         hint = (hint + "; " if hint else "") + f"also wrong: {', '.join(others[:5])}"
-    return UserError(what, where=document.where(location), hint=hint)
+    return UserError(what, where=_printable(document.where(location)), hint=hint)
+
+
+def _shown(location: tuple[str | int, ...]) -> str:
+    """Return a place as a person writes it; pydantic's mark for "the key itself" is no part."""
+    return _printable(".".join(str(part) for part in location if part != "[key]")) or "the spec"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tuple[str, str | None]:
-    key = ".".join(map(str, location)) or "the spec"
+    key = _shown(location)
     value = problem.get("input")
     kind = problem["type"]
     if kind == "extra_forbidden":
@@ -69,7 +80,7 @@ def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tup
     if kind == "string_type":
         if isinstance(value, float | bool) or value is None:
             return (
-                f"{key}: {value!r} is a JSON {type(value).__name__}, not a text",
+                f"{key}: {json.dumps(value)} is not a text in JSON",
                 "quote it, so that it reaches the command as you wrote it",
             )
         return f"{key}: a text was expected, not a {_kind(value)}", None
@@ -77,6 +88,17 @@ def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tup
         return f"{key}: a list was expected, not a {_kind(value)}", "begin each item with '- '"
     if kind in ("model_type", "dict_type"):
         return f"{key}: a block of keys was expected, not a {_kind(value)}", None
+    if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
+        bound = next(iter(problem["ctx"].values()))
+        words = {"greater_than": "greater than", "greater_than_equal": "at least"}
+        limit = f"{words.get(kind, 'at most')} {bound}"
+        return f"{key}: {value} will not do; it has to be {limit}", None
+    if kind == "literal_error":
+        known = [word.strip("'") for word in re.split(", | or ", problem["ctx"]["expected"])]
+        guess = nearest(str(value), known)
+        return f"{key}: there is no '{value}'" + (f"; did you mean '{guess}'?" if guess else ""), (
+            f"known here: {', '.join(known)}"
+        )
     return f"{key}: {problem['msg'].removeprefix('Value error, ')}", None
 
 

@@ -15,6 +15,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Read-only in bash (an assignment would end the job) or the payload's own.
 _RESERVED_ENV = {"UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"}
 MAX_WORD_BYTES = 131_071  # MAX_ARG_STRLEN of Linux is 131,072 with the closing NUL: execve(2)
+_LARGEST = (1 << 63) - 1  # base + start stays within the 64 bits of everybody's integers
 
 
 def _path_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
@@ -25,11 +26,20 @@ def _seed_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the 
     return value if isinstance(value, dict | Seed) else {"base": value}
 
 
+def _threads(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
+    if isinstance(value, str) and value != "cpus":
+        if not value.isdecimal() or int(value) == 0:
+            message = f"'{value}' is neither a number of threads nor cpus"
+            raise ValueError(message)
+        return int(value)
+    return value
+
+
 class Seed(Frozen):
     """Either ``base`` (a shard's seed is base + start) or ``spawn`` (independent streams)."""
 
-    base: int | None = Field(default=None, ge=0)
-    spawn: int | None = Field(default=None, ge=0)
+    base: int | None = Field(default=None, ge=0, le=_LARGEST)
+    spawn: int | None = Field(default=None, ge=0, le=_LARGEST)
     bits: int = Field(default=63, ge=16, le=64)
     """Width of spawned seeds; 29 keeps them below Pythia's 900,000,000."""
 
@@ -47,7 +57,7 @@ SeedField = Annotated[Seed, BeforeValidator(_seed_short_form)]
 class Work(Frozen):
     """What is to be done in all."""
 
-    count: int = Field(gt=0)
+    count: int = Field(gt=0, le=_LARGEST)
     """Number of equal units (toys, events) to divide."""
     seed: SeedField | None = None
 
@@ -136,7 +146,7 @@ class Spec(Frozen):
     env: dict[str, str] = Field(default_factory=dict)
     prologue: str | None = None
     workdir: str | None = None
-    threads: int | Literal["cpus"] = 1
+    threads: Annotated[Annotated[int, Field(gt=0)] | Literal["cpus"], BeforeValidator(_threads)] = 1
     resources: Resources = Resources()
     logs: Logs = Logs()
     retry: Retry = Retry()
@@ -153,6 +163,9 @@ class Spec(Frozen):
         if self.arguments and self.script is None:
             message = "arguments: go with script:; with command: they are part of the list"
             raise ValueError(message)
+        if self.script is not None and not self.script.strip():
+            message = "script: is empty"
+            raise ValueError(message)
         if self.command and not self.command[0]:
             message = "the first word of command: is empty"
             raise ValueError(message)
@@ -165,6 +178,9 @@ class Spec(Frozen):
         if self.merge is None:
             return
         chosen = self.merge.output
+        if not self.outputs:
+            message = "merge.output: there is none, for outputs: declares nothing"
+            raise ValueError(message)
         if chosen is None and len(self.outputs) != 1:
             message = f"merge.output: name one of the {len(self.outputs)} declared outputs"
             raise ValueError(message)

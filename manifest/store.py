@@ -28,6 +28,15 @@ from manifest.rows import SEPARATOR, Rows, count_states, damaged
 _PLANS = b'\n"plans":[\n'
 _RESULTS = b'\n],\n"results":[\n'
 _END = b"\n]}\n"
+_TO_DO = {
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EACCES: "work as the user who may write there, or have it written elsewhere (--out)",
+    errno.EROFS: "have it written elsewhere (collect --out), or work on a copy of the run",
+    errno.ENOENT: "name a file in a directory that exists",
+    errno.ENOTDIR: "name a file in a directory that exists",
+    errno.EISDIR: "name a file, not a directory",
+}
 _ROW = b'{"shard_index":'
 
 
@@ -190,7 +199,7 @@ def write_manifest(manifest: Manifest) -> None:
             "the manifest could not be written: "
             + ("the disk is full" if full else str(error.strerror)),
             where=path,
-            hint=("free some space and " if full else "") + "try again; what was there is intact",
+            hint=_TO_DO.get(error.errno or 0, "try again") + "; what was there is intact",
         ) from error
     except Refusal:
         _forget(temporary)

@@ -112,7 +112,7 @@ def _walk(top: str) -> Iterator[str]:
 
 def _fingerprint(path: str, source: str, root: str) -> Fingerprint:
     try:
-        path.encode()
+        f"{path}{source}".encode()
     except UnicodeEncodeError as error:
         raise UserError(
             f"the name of input {os.fsencode(path)!r} is not UTF-8",

@@ -112,18 +112,34 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
     constants: dict[str, Any] = {}
     if len(parts) == 1:
         constants = {"work": work_fields(parts[0]), "params": dict(parts[0].component.params)}
+    unseeded = any(part.seed is None for part in parts)
     return Names(
         {
-            "shard": SHARD_FIELDS,
+            "shard": [name for name in SHARD_FIELDS if name != "seed" or not unseeded],
             "part": PART_FIELDS,
-            "work": WORK_FIELDS,
+            "work": [name for name in WORK_FIELDS if name != "seed" or not unseeded],
             "params": sorted(params),
             "inputs": list(spec.inputs),
             "outputs": list(spec.outputs),
             "attempt": ("dir",),
         },
         constants,
+        _absent(parts),
     )
+
+
+def _absent(parts: list[Part]) -> dict[tuple[str, str], str]:
+    """Return what to do about fields that some components have and others lack."""
+    found: dict[tuple[str, str], str] = {}
+    for part in parts:
+        owner = f"components.{part.name}." if part.name else ""
+        if part.seed is None:
+            hint = f"say {owner}work.seed: a number, or {{spawn: NUMBER}}"
+            found |= {("shard", "seed"): hint, ("work", "seed"): hint}
+        for name in {name for other in parts for name in other.component.params}:
+            if name not in part.component.params:
+                found["params", name] = f"give it to '{part.name}' too: {owner}params.{name}"
+    return found
 
 
 def work_fields(part: Part) -> dict[str, Any]:

@@ -82,10 +82,19 @@ class Word:
 class Names:
     """The names that a text may use."""
 
-    def __init__(self, spaces: Mapping[str, Sequence[str]], constants: Mapping[str, Any]) -> None:
-        """Take the known fields by space, and the values of those that are the same everywhere."""
+    def __init__(
+        self,
+        spaces: Mapping[str, Sequence[str]],
+        constants: Mapping[str, Any],
+        absent: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
+        """Take the known fields by space, and the values of those that are the same everywhere.
+
+        ``absent`` says of fields that might be there what to do to have them.
+        """
         self.spaces = spaces
         self.constants = constants
+        self.absent = absent or {}
 
 
 def parse_word(text: str, where: str, names: Names) -> Word:
@@ -120,7 +129,7 @@ def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:
         raise UserError(f"{text!r}: only {{{{ … }}}} is understood", where=where)
     runtime = _runtime(node)
     if runtime:
-        _known(runtime.space, runtime.name, where, names)
+        _refuse_unknown(runtime, where, names)
         return runtime
     varies = False
     for name in node.find_all(nodes.Name) if not isinstance(node, nodes.Name) else [node]:
@@ -140,7 +149,7 @@ def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:
             )
         varies = varies or name.name not in names.constants
     for access in _accesses(node):
-        _known(access.space, access.name, where, names)
+        _refuse_unknown(access, where, names)
     _refuse_unknown_filters(node, text, where)
     if varies:
         return Expression(node)
@@ -196,12 +205,15 @@ def _runtime(node: nodes.Expr) -> Runtime | None:
     return found if found and found.space in RUNTIME else None
 
 
-def _known(space: str, name: str, where: str, names: Names) -> None:
+def _refuse_unknown(field: Runtime, where: str, names: Names) -> None:
+    space, name = field.space, field.name
     fields = names.spaces.get(space, ())
     if name in fields:
         return
-    guess = nearest(name, fields)
-    hint = f"declare it under {space}:" if space in ("inputs", "outputs") else None
+    hint = names.absent.get((space, name))
+    guess = None if hint else nearest(name, fields)
+    if space in ("inputs", "outputs"):
+        hint = f"declare it under {space}:"
     raise UserError(
         f"{space}.{name} is not defined" + (f"; did you mean {space}.{guess}?" if guess else ""),
         where=where,

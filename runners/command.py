@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from threading import Event
 
 _TAIL_CHARACTERS = 500
 _TAIL_BYTES = 8192
@@ -32,7 +33,11 @@ class CommandResult:
 
 
 def run_command(
-    argv: Sequence[str], cwd: str, env: Mapping[str, str] | None, timeout_s: float
+    argv: Sequence[str],
+    cwd: str,
+    env: Mapping[str, str] | None,
+    timeout_s: float,
+    stop: Event | None = None,
 ) -> CommandResult:
     """Run a command to its end; its whole process group is killed when time runs out.
 
@@ -41,6 +46,7 @@ def run_command(
         cwd: working directory.
         env: variables set on top of this process's own; None: no more.
         timeout_s: seconds it may take.
+        stop: once it is set, time has run out; for commands that other threads wait for.
     """
     try:
         process = subprocess.Popen(
@@ -58,7 +64,7 @@ def run_command(
     finished = False
     with process:
         try:
-            tail, finished = _watch(process, time.monotonic() + timeout_s)
+            tail, finished = _watch(process, time.monotonic() + timeout_s, stop)
         finally:
             if not finished:  # the time-out, or ^C: a session of its own gets no signal from it
                 _kill_group(process.pid)
@@ -68,7 +74,9 @@ def run_command(
     return CommandResult(code if code >= 0 else _BY_SIGNAL - code, tail)
 
 
-def _watch(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, bool]:
+def _watch(
+    process: subprocess.Popen[bytes], deadline: float, stop: Event | None
+) -> tuple[str, bool]:
     """Read until the command ends or the deadline; return the last line and whether it ended.
 
     The pipe's end is not waited for: a daemon the command left behind may hold it open for ever.
@@ -91,7 +99,7 @@ def _watch(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, bool
                 time.sleep(min(_LOOK_S, max(0.0, deadline - time.monotonic())))
             else:
                 selector.select(min(_LOOK_S, max(0.0, deadline - time.monotonic())))
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or (stop is not None and stop.is_set()):
                 return _last_line(last), ended
 
 

@@ -49,7 +49,7 @@ class Listener(Protocol):
         """A payload was started."""
 
     def ended(self, ended: Ended) -> None:
-        """A payload ended; its slot is in use again already."""
+        """A payload ended; its slot is filled again after this call."""
 
     def tick(self) -> None:
         """Time passed; called at least every 0.25 s, whether or not something ends."""

@@ -130,10 +130,8 @@ class _Pool:
             signum = self._gate.wait(self._next_tick - time.monotonic())
             if signum is not None and signum != signal.SIGCHLD:
                 self._stop(signum)
-            ended = self._reap()  # whatever woke us: a flood of others would hide SIGCHLD
-            self._refill()
-            for each in ended:
-                self.listener.ended(each)
+            for ended in self._reap():  # whatever woke us: a flood of others would hide SIGCHLD
+                self.listener.ended(ended)
 
     def abandon(self) -> None:
         """Kill what still runs when an error (a bug, a closed terminal) ends the loop early."""
@@ -167,7 +165,8 @@ class _Pool:
                 return
 
     def _busy(self) -> int:
-        return len(self._running) + len(self._adopted) + len(self._endings)
+        adopted = {each.pid for each in self._adopted}  # one payload may run several shards
+        return len(self._running) + len(adopted) + len(self._endings)
 
     def _start(self, job: Job) -> bool:
         now, begun = time.time(), time.monotonic()

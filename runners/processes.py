@@ -9,6 +9,7 @@ with FARMHAND_ATTEMPT in the environment they were started with, and everything 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _PAYLOAD = b"/plan/shard.sh"
 _ARGUMENTS_BEFORE_SHARDS = 6  # PLAN SUBMISSION SCHEDULER NATIVE_ID RESTARTS WALLTIME
 _SCHEDULER = 2
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD of the kernel's sched.h
+_LOOKS, _LOOK_S = 10, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +143,7 @@ def doomed(
         if process.pid in leaders
         or process.session in leaders
         or (
-            process.attempt is not None
-            and not {process.shard} & kept
-            and process.shard not in spare
+            process.attempt is not None and process.shard not in kept and process.shard not in spare
         )
     }
     return _with_dependants(seen, first)
@@ -184,8 +185,9 @@ def _process(pid: int, root: str) -> Process | None:
     state, parent, session, started = parse_stat(stat)
     if state in "ZXx":
         return None
+    line = _command_line(pid, stat)
     attempt, shard = _attempt(pid, root)
-    payload = _payload(pid, started, root)
+    payload = _payload(pid, started, root, line)
     return Process(pid, started, parent, session, attempt, shard, payload)
 
 
@@ -198,8 +200,22 @@ def _attempt(pid: int, root: str) -> tuple[str | None, int | None]:
     return attempt, int(shard) if shard and shard.isdecimal() else None
 
 
-def _payload(pid: int, started: int, root: str) -> Payload | None:
-    line = _read(f"/proc/{pid}/cmdline") or b""
+def _command_line(pid: int, stat: bytes) -> bytes:
+    """Return the arguments, each ended by NUL.
+
+    In the middle of an exec a process has neither arguments nor environment for some microseconds
+    (binfmt_elf.c sets them last, after descriptors were closed): look again, or it is overlooked.
+    """
+    flags = int(stat[stat.rindex(b")") + 2 :].split()[6])
+    for _ in range(_LOOKS):
+        line = _read(f"/proc/{pid}/cmdline")
+        if line or line is None or flags & _KERNEL_THREAD:
+            return line or b""
+        time.sleep(_LOOK_S)
+    return b""
+
+
+def _payload(pid: int, started: int, root: str, line: bytes) -> Payload | None:
     if _PAYLOAD not in line:
         return None
     words = line.split(b"\0")[:-1]

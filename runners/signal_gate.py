@@ -45,6 +45,8 @@ class SignalGate:
         trace: TracebackType | None,
     ) -> None:
         """Put back what was; pending signals then reach the caller's own handlers."""
+        # A SIGCHLD on its way must meet our handler: none at all makes Python complain.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         for signum, handler in self._handlers.items():
             signal.signal(signum, signal.SIG_DFL if handler is None else handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)

@@ -37,7 +37,7 @@ def test_a_seed_is_base_plus_start() -> None:
     assert [row.name for row in found] == ["s0", "s1", "s2", "s3"]
 
 
-@given(seed=st.integers(0, 2**64), shards=st.integers(1, 300), bits=st.integers(16, 64))
+@given(seed=st.integers(0, 2**63 - 1), shards=st.integers(1, 300), bits=st.integers(16, 64))
 def test_spawned_seeds_differ_fit_and_stay(seed: int, shards: int, bits: int) -> None:
     one = spec(work={"count": 1000, "seed": {"spawn": seed, "bits": bits}}, shards=shards)
     seeds = [row.seed for row in rows(plan_parts(one))]

@@ -220,10 +220,10 @@ def test_a_rain_of_signals_while_the_command_ends_loses_no_status(run: Run, sche
         process = run.start(0, native=f"n{turn}", scheduler=scheduler)
         pattern = f"s0/n{turn}.*/stdout"
         until(lambda: [p for p in (run.path / "shards").glob(pattern) if p.read_text()])  # noqa: B023
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while process.poll() is None:
             assert time.monotonic() < deadline
             process.send_signal(signal.SIGUSR2)
-            time.sleep(0.0005)
+            time.sleep(0.002)
         assert process.returncode == 7
     assert {(lines[1]["exit_code"], lines[1]["warned"]) for lines in run.records()} == {(7, 12)}

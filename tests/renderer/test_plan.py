@@ -96,7 +96,7 @@ def test_blocks_hold_a_thousand_shards_in_order(count: int, fewer: int) -> None:
         ),
         (
             {"command": ["a", "{{ shard.seed }}"], "work": {"count": 10}},
-            "cannot be rendered for shard 0", "command[1]",
+            "shard.seed is not defined", "command[1]",
         ),
         ({"command": ["a", "{{ shard.index | uper }}"]}, "no filter 'uper'", "command[1]"),
         ({"command": ["a", "{{ shard.index is evn }}"]}, "no test 'evn'", "command[1]"),

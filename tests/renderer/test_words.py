@@ -4,7 +4,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manifest.errors import UserError
@@ -35,7 +35,12 @@ def word(text: str) -> Word:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(TEXT, min_size=1, max_size=60))
+@given(
+    st.lists(
+        TEXT | st.text("\x01\x1b\x7f07' \\é\U0001f600$`!\n", max_size=6), min_size=1, max_size=60
+    )
+)
+@example(["\x017", "\x1b[0m", "\x7f7", "'\\'", "a\\", "\\x41", "é7", ""])
 def test_any_text_is_one_ascii_word_to_bash(texts: list[str]) -> None:
     line = " ".join(map(sh, texts))
     assert line.isascii()

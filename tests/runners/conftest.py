@@ -62,7 +62,12 @@ class StandInRun:
     path: str
 
     def command(self, text: str) -> None:
-        Path(self.path, "command.sh").write_text(text, encoding="utf-8")
+        """Set what shards run: bash; ``ready`` tells `ready` that its traps are set."""
+        ready = 'ready() { : >"$FARMHAND_ATTEMPT/ready"; }\n'
+        Path(self.path, "command.sh").write_text(ready + text, encoding="utf-8")
+
+    def ready(self) -> int:
+        return len(list(Path(self.path).glob("shards/*/*/ready")))
 
     def job(self, *shards: int) -> Job:
         words = ("p", "1", "local", "-", "0", "0", *map(str, shards))

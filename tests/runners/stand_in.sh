@@ -16,10 +16,10 @@ for shard; do
         "$plan" "$submission" "$shard" "$id" "$scheduler" $$ "${rest[19]}" >"$record"
     (set -C && : >"$run/claims/$shard") 2>/dev/null || echo "$shard" >>"$run/overlaps"
     export FARMHAND_ATTEMPT=$attempt FARMHAND_SHARD_INDEX=$shard
-    stopped=
+    stopped='' child=''
+    trap 'stopped=15; [[ -z $child ]] || kill -TERM -- "-$child" 2>/dev/null' TERM
     setsid bash "$run/command.sh" >"$attempt/stdout" 2>"$attempt/stderr" &
     child=$!
-    trap 'stopped=15; kill -TERM -- "-$child" 2>/dev/null' TERM
     wait "$child"
     code=$?
     while kill -0 "$child" 2>/dev/null; do

@@ -56,8 +56,12 @@ def test_a_command_that_closed_its_output_is_still_waited_for(tmp_path: Path) ->
     assert bash("echo said; exec >&- 2>&-; sleep 0.2; exit 4", tmp_path) == CommandResult(4, "said")
 
 
+def test_a_command_that_closed_its_output_has_no_more_time_for_it(tmp_path: Path) -> None:
+    assert bash("echo said; exec >&- 2>&-; sleep 60", tmp_path, 0.3) == CommandResult(None, "said")
+
+
 def test_a_daemon_that_keeps_the_pipe_open_is_not_waited_for(tmp_path: Path) -> None:
-    result = bash("setsid sleep 60 & echo $! >daemon; echo done", tmp_path)
+    result = bash("setsid sleep 60 & echo $! >daemon; echo done", tmp_path, timeout_s=3600)
     assert result == CommandResult(0, "done")
     os.kill(int((tmp_path / "daemon").read_text(encoding="utf-8")), signal.SIGKILL)
 

@@ -23,7 +23,7 @@ def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
     run: Any, until: Any, moment: str
 ) -> None:
     # Two lengths: whenever one ends, another is in the middle.
-    run.command("sleep 0.$((2 + 3 * (FARMHAND_SHARD_INDEX % 2)))\n")
+    run.command("sleep $((FARMHAND_SHARD_INDEX % 2)).6\n")
     moments = {
         "payload": lambda: live_payloads(run.path),  # perhaps before its start record
         "record": lambda: len(run.records()) == 2,
@@ -45,18 +45,28 @@ def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
     assert run.living() == []
 
 
-def test_a_signal_ends_adopted_payloads_too(run: Any, until: Any) -> None:
-    run.command("trap '' TERM; while :; do sleep 60; done\n")
+@pytest.mark.parametrize(
+    ("command", "grace_s", "code"),
+    [
+        ("ready; sleep 60\n", 60, 143),
+        ("trap '' TERM; ready; while :; do sleep 60; done\n", 0.3, 137),
+    ],
+)
+def test_a_signal_ends_adopted_payloads_too(
+    run: Any, until: Any, command: str, grace_s: float, code: int
+) -> None:
+    run.command(command)
     with run.drive(2, 2, 5) as first:
-        until(lambda: len(list(Path(run.path).glob("shards/*/*/stdout"))) == 2, "two commands")
+        until(lambda: run.ready() == 2, "two commands")
         first.kill()
-    with run.drive(2, 2, 0.3) as second:
-        until(lambda: Path(run.path, "pool.log").exists() and caught(second.pid), "its gate")
+    with run.drive(2, 2, grace_s) as second:
+        until(lambda: caught(second.pid), "its gate")
         second.send_signal(signal.SIGTERM)
         assert second.wait(20) == 0
     result = run.result()
     assert (result["adopted"], sorted(result["adopted_ended"])) == (2, [0, 1])
     assert result["stopped_by"] == signal.SIGTERM
+    assert [record[1]["exit_code"] for record in run.records()] == [code, code]
     assert run.living() == []
 
 
@@ -71,7 +81,7 @@ def caught(pid: int) -> bool:
 def test_the_orphan_of_a_killed_payload_is_ended_before_its_shard_starts_again(
     run: Any, until: Any
 ) -> None:
-    run.command('(set -C && : >"${FARMHAND_ATTEMPT%/*}/busy") || exit 5; sleep 60\n')
+    run.command('cd "${FARMHAND_ATTEMPT%/*}"; echo $$ >part; mv part busy; sleep 60; exit 0\n')
     with run.drive(1, 1, 5) as first:
         until(lambda: list(Path(run.path).glob("shards/s0/busy")), "the command")
         first.kill()
@@ -79,7 +89,8 @@ def test_the_orphan_of_a_killed_payload_is_ended_before_its_shard_starts_again(
         os.kill(run.records()[0][0]["pid"], signal.SIGKILL)
     until(lambda: live_payloads(run.path) == [], "the payload's end")
     assert len(run.living()) >= 1
-    run.command("exit 0\n")
+    # A zombie that init has not yet taken has an empty command line.
+    run.command('read -r pid <"${FARMHAND_ATTEMPT%/*}/busy"; ! grep -q . /proc/$pid/cmdline\n')
     with run.drive(1, 1, 5) as second:
         assert second.wait(20) == 0
     assert run.result()["ok"] == 1

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-STUBBORN = "trap '' TERM INT HUP; while :; do sleep 60; done\n"
+STUBBORN = "trap '' TERM INT HUP; ready; while :; do sleep 60; done\n"
 
 
 @contextmanager
 def begin(run: Any, until: Any, shards: int, grace_s: float) -> Iterator[subprocess.Popen[str]]:
     with run.drive(shards, 2, grace_s) as pool:
-        until(lambda: len(list(Path(run.path).glob("shards/*/*/stdout"))) == 2, "two commands")
-        until(lambda: len(run.living()) >= 4, "two payloads with a command each")
+        until(lambda: run.ready() == 2, "two commands")
         yield pool
 
 
@@ -23,7 +22,7 @@ def begin(run: Any, until: Any, shards: int, grace_s: float) -> Iterator[subproc
 def test_a_signal_ends_children_that_listen_and_lets_them_write_their_end(
     run: Any, until: Any, signum: signal.Signals
 ) -> None:
-    run.command("sleep 60\n")
+    run.command("ready; sleep 60\n")
     with begin(run, until, 5, 30) as pool:
         pool.send_signal(signum)
         assert pool.wait(20) == 0
@@ -50,8 +49,10 @@ def test_children_that_ignore_term_are_killed_after_the_grace(run: Any, until: A
 
 def test_a_payload_that_ignores_term_is_killed_in_the_end(run: Any, until: Any) -> None:
     payload = Path(run.path, "plan/shard.sh")
-    payload.write_text("trap '' TERM\n" + payload.read_text(encoding="utf-8"), encoding="utf-8")
-    run.command("until [[ -e go ]]; do sleep 60; done\n")
+    text = payload.read_text(encoding="utf-8")
+    text = text.replace('exit "$worst"', "while :; do sleep 60; done")
+    payload.write_text(text, encoding="utf-8")
+    run.command("ready; sleep 60\n")
     with begin(run, until, 2, 0.1) as pool:
         pool.send_signal(signal.SIGTERM)
         assert pool.wait(20) == 0
@@ -70,7 +71,7 @@ def test_the_second_interrupt_kills_at_once(run: Any, until: Any) -> None:
 
 
 def test_a_stopped_payload_is_woken_to_end(run: Any, until: Any) -> None:
-    run.command("sleep 60\n")
+    run.command("ready; sleep 60\n")
     with begin(run, until, 2, 30) as pool:
         for record in run.records():
             os.kill(record[0]["pid"], signal.SIGSTOP)
@@ -81,7 +82,7 @@ def test_a_stopped_payload_is_woken_to_end(run: Any, until: Any) -> None:
 
 
 def test_an_ignored_hangup_stays_ignored(run: Any, until: Any) -> None:
-    run.command('until [[ -e "${FARMHAND_ATTEMPT%/shards/*}/go" ]]; do sleep 0.02; done\n')
+    run.command('ready; until [[ -e "${FARMHAND_ATTEMPT%/shards/*}/go" ]]; do sleep 0.02; done\n')
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
     try:
         with begin(run, until, 3, 5) as pool:

@@ -81,6 +81,27 @@ def test_attempts_are_found_by_environment_under_this_run_only(run: Any, tmp_pat
             process.wait()
 
 
+def test_a_process_is_not_overlooked_while_it_execs(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = attempt_of(run, "s0/1.2.3", ["sleep", "60"])
+    looks = iter(range(4))
+    hidden = {f"/proc/{process.pid}/cmdline", f"/proc/{process.pid}/environ"}
+    real = os.open
+
+    def early(path: str, flags: int) -> int:
+        """Neither arguments nor environment at the first looks, as the kernel gives it."""
+        empty = path in hidden and next(looks, None) is not None
+        return real(os.devnull if empty else path, flags)
+
+    monkeypatch.setattr(os, "open", early)
+    try:
+        assert attempt_processes(run.path) == {f"{run.path}/shards/s0/1.2.3": [process.pid]}
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_the_scan_bears_processes_that_vanish(run: Any) -> None:
     over = threading.Event()
 

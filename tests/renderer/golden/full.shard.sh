@@ -53,7 +53,7 @@ fh_on() {
 
 fh_listen() {
   local fh_char=''
-  read -r -t "$1" -n 1 -u "$fh_pipe" fh_char || return
+  read -r -t "$1" -n 1 -u "$fh_pipe" fh_char || [[ -n $fh_char ]] || return
   case $fh_char in
     r) fh_ready=yes ;;
     s) fh_started=yes ;;
@@ -407,8 +407,8 @@ fh_refuse() {
 }
 
 fh_run() {
-  local fh_seen fh_waited fh_before fh_to fh_from fh_monitor_pid fh_answer='' fh_bytes='' fh_micros
-  fh_ready='' fh_started='' fh_refused='' fh_digits='' fh_status='' fh_reached=0
+  local fh_seen fh_quiet fh_waited fh_before fh_to fh_from fh_monitor_pid fh_answer='' fh_bytes='' fh_micros
+  fh_ready='' fh_started='' fh_refused='' fh_digits='' fh_status='' fh_reached=0 fh_quiet=$fh_signals
   fh_usage
   fh_before=$fh_ticks
   fh_clock
@@ -439,7 +439,7 @@ fh_run() {
     fh_listen 0.1 || [[ $fh_seen != "$fh_signals" ]] || break
   done
   [[ -n $fh_ready ]] || fh_refused=yes
-  [[ -n $fh_status ]] || fh_status=$fh_waited
+  [[ -n $fh_status && $fh_signals != "$fh_quiet" ]] || fh_status=$fh_waited
   ((fh_status > 0)) || [[ $fh_status == 0 ]] || fh_status=137
   fh_clock
   fh_usage
