@@ -44,6 +44,9 @@ VERBS = {
 }
 
 
+_ONE_LINERS = ("render", "plan")  # verbs that take a command after two dashes
+
+
 class VerbGroup(TyperGroup):
     """The verbs of the table above, loaded on demand."""
 
@@ -105,10 +108,19 @@ def _root(
 
 def _dispatch(args: list[str]) -> NoReturn:
     words: list[str] = []
-    if "--" in args:  # a command of the user's own follows; no option parser may see it
+    if "--" in args and args[0] in _ONE_LINERS:  # no option parser may see the user's own command
         cut = args.index("--")
         args, words = args[:cut], args[cut + 1 :]
+        if not words:
+            guarded(_refuse_no_command)
     guarded(lambda: typer.main.get_command(_app)(args, prog_name="farmhand", obj={"words": words}))
+
+
+def _refuse_no_command() -> NoReturn:
+    raise UserError(
+        "no command follows the two dashes",
+        hint="write for example: farmhand render --shards 4 -- python run.py",
+    )
 
 
 def main() -> NoReturn:

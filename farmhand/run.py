@@ -85,11 +85,12 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     stuck = end_orphans(folder, _ORPHAN_GRACE_S)
     if stuck:
         warn(f"processes of earlier attempts that do not end: {', '.join(map(str, stuck))}")
+    # Looked for before the records are read: what ends in between has its end record by then.
+    adopted, others = _living(folder)
     before = gather(folder, path)
     header = before.manifest.header
     chosen = chosen_shards(shards, header.shards)
-    adopted = _adopted(folder)
-    due, unknown = _due(before.manifest, chosen, {item.shard for item in adopted})
+    due, unknown = _due(before.manifest, chosen, {item.shard for item in adopted} | others)
     if unknown:
         warn(
             f"{len(unknown)} shard{'s' * (len(unknown) != 1)} may still run elsewhere, so not "
@@ -132,12 +133,16 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     return _summary(after, result, chosen)
 
 
-def _adopted(folder: str) -> list[Adopted]:
-    return [
+def _living(folder: str) -> tuple[list[Adopted], set[int]]:
+    """Return what an earlier pool left running, and the shards that somebody else runs here."""
+    payloads = live_payloads(folder)
+    adopted = [
         Adopted(shard, payload.pid, payload.pid_start)
-        for payload in live_payloads(folder)
+        for payload in payloads
+        if payload.scheduler == "local"
         for shard in payload.shards
     ]
+    return adopted, {s for p in payloads if p.scheduler != "local" for s in p.shards}
 
 
 def _due(

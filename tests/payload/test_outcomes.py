@@ -6,11 +6,13 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import PLAN, RUN_UUID, Run, sh, word
+from .conftest import PLAN, RUN_UUID, Run, gone, sh, until, word
 
 
 def test_success_writes_both_records_as_the_contract_says(run: Run) -> None:
@@ -217,8 +219,6 @@ def test_a_plan_id_without_newline_is_read(run: Run) -> None:
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(run: Run, call: list[str], say: str) -> None:
-    import subprocess  # noqa: PLC0415 - only here is the payload called wrongly
-
     run.write()
     words = [text.format(run.script) for text in call]
     process = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -237,8 +237,6 @@ def test_indexes_with_leading_zeros_are_decimal(run: Run) -> None:
 
 
 def test_the_script_is_found_by_a_relative_name(run: Run) -> None:
-    import subprocess  # noqa: PLC0415
-
     run.write(argv=["printenv", "FARMHAND_RUN"])
     words = run.call()
     for name, cwd in [("plan/shard.sh", run.path), ("run dir 'é/plan/shard.sh", run.path.parent)]:
@@ -259,7 +257,7 @@ def test_above_1000_shards_directories_go_by_block(run: Run) -> None:
 def test_what_the_command_sees(run: Run) -> None:
     run.write(
         argv=[
-            word(os.sys.executable),
+            word(sys.executable),
             "-c",
             word("import os,json;print(json.dumps(dict(os.environ)))"),
         ],
@@ -303,6 +301,14 @@ def test_stdin_is_empty_and_output_stays_in_the_attempt(run: Run) -> None:
     process = run(stdin="not for the command\n")
     assert (process.stdout, process.stderr) == ("", "")
     assert (run.output(), run.output(name="stderr")) == ("out\n", "err\n")
+
+
+def test_no_descriptor_of_ours_reaches_the_command(run: Run) -> None:
+    run.write(
+        argv=[word(sys.executable), "-c", word("import os; print(os.listdir('/proc/self/fd'))")]
+    )
+    assert run(scheduler="slurm", walltime=60).returncode == 0
+    assert run.output() == "['0', '1', '2', '3']\n"
 
 
 def test_processor_time_is_the_commands_own(run: Run) -> None:
@@ -360,7 +366,6 @@ def test_the_prologue_gets_no_arguments_and_can_set_path(run: Run) -> None:
     bin_dir.mkdir(parents=True)
     (bin_dir / "tool").write_text("#!/bin/sh\necho tool $COUNT\n")
     (bin_dir / "tool").chmod(0o755)
-    run.write(argv=["tool"], prologue="PATH=$FARMHAND_RUN/bin:$PATH\nexport COUNT=$#")
     run.write(argv=["tool"], prologue="PATH=$FARMHAND_RUN/bin:$PATH\nexport COUNT=$#", rows=["a b"])
     assert run().returncode == 0
     assert run.output() == "tool 0\n"
@@ -376,8 +381,6 @@ def test_workdir(run: Run) -> None:
 
 
 def test_what_the_command_leaves_in_its_group_is_killed(run: Run) -> None:
-    from .conftest import gone, until  # noqa: PLC0415
-
     run.write(argv=sh("sleep 60 & echo $!"))
     assert run().returncode == 0
     pid = int(run.output())

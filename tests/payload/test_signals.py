@@ -104,7 +104,7 @@ def test_the_command_ignores_nothing_and_leads_no_strange_session(run: Run) -> N
 def test_a_signal_during_stage_in_starts_nothing(run: Run) -> None:
     double = run.path / "bin" / "stat"
     double.parent.mkdir(parents=True)
-    double.write_text('#!/bin/sh\ntouch "$FARMHAND_RUN/in"\nsleep 0.3\nexec /usr/bin/stat "$@"\n')
+    double.write_text('#!/bin/sh\ntouch "$FARMHAND_RUN/in"\nsleep 1.2\nexec /usr/bin/stat "$@"\n')
     double.chmod(0o755)
     (run.path / "input").write_text("1")
     run.write(
@@ -205,7 +205,7 @@ def test_a_signal_just_before_the_fork_is_owed_to_the_command(run: Run) -> None:
 def test_a_signal_just_after_the_fork_waits_until_the_command_can_hear_it(run: Run) -> None:
     run.write(argv=["sleep", "20"])
     before = "  exec {fh_log}>&2 2>/dev/null\n"
-    edit(run, before, '  : >"$FARMHAND_RUN/kept"\n  sleep 0.3\n' + before)
+    edit(run, before, '  : >"$FARMHAND_RUN/kept"\n  sleep 1.2\n' + before)
     process = run.start()
     until((run.path / "kept").exists)
     process.send_signal(signal.SIGTERM)
@@ -220,10 +220,10 @@ def test_a_rain_of_signals_while_the_command_ends_loses_no_status(run: Run, sche
         process = run.start(0, native=f"n{turn}", scheduler=scheduler)
         pattern = f"s0/n{turn}.*/stdout"
         until(lambda: [p for p in (run.path / "shards").glob(pattern) if p.read_text()])  # noqa: B023
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 10
         while process.poll() is None:
             assert time.monotonic() < deadline
             process.send_signal(signal.SIGUSR2)
-            time.sleep(0.002)
+            time.sleep(0.0005)
         assert process.returncode == 7
     assert {(lines[1]["exit_code"], lines[1]["warned"]) for lines in run.records()} == {(7, 12)}

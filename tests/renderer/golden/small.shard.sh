@@ -30,7 +30,7 @@ LC_ALL=C
 umask u+rwx
 
 fh_child='' fh_phase=before fh_signals=0 fh_stop='' fh_stopped_by=null fh_warned=null fh_owed=''
-fh_ready='' fh_started='' fh_refused='' fh_digits='' fh_status='' fh_forwarding='' fh_open='' fh_code=0 fh_exit=0 fh_begun=''
+fh_ready='' fh_started='' fh_refused='' fh_digits='' fh_status='' fh_open='' fh_code=0 fh_exit=0 fh_begun=''
 
 fh_say() { printf 'farmhand: %s\n' "$1" >&2; }
 
@@ -48,7 +48,7 @@ fh_on() {
     USR1 | USR2) fh_owed+=" TERM" ;;
     *) fh_owed+=" $1" ;;
   esac
-  [[ $fh_phase != running ]] || fh_forward
+  [[ $fh_phase != running || -z $fh_ready ]] || fh_forward
 }
 
 fh_listen() {
@@ -65,15 +65,9 @@ fh_listen() {
 
 fh_forward() {
   local fh_signal
-  [[ -z $fh_forwarding ]] || return
   while [[ $fh_owed == ' '* ]]; do
-    fh_forwarding=yes
-    until [[ -n $fh_ready || -n $fh_status ]] || fh_listen 0.2; do
-      kill -s 0 "$fh_child" || break
-    done
     fh_signal=${fh_owed# } fh_signal=${fh_signal%% *} fh_owed=${fh_owed#" $fh_signal"}
     kill -s "$fh_signal" -- "-$fh_child"
-    fh_forwarding=''
   done 2>/dev/null
 }
 
@@ -349,7 +343,6 @@ fh_run() {
   (fh_keep "$@") &
   fh_child=$! fh_phase=running
   set +m
-  [[ -z $fh_owed ]] || fh_forward
   if [[ $fh_walltime != 0 || $fh_scheduler != local ]]; then
     set -m
     coproc fh_mon { fh_monitor; }
@@ -357,22 +350,25 @@ fh_run() {
     fh_monitor_pid=$!
     exec {fh_to}>&"${fh_mon[1]}" {fh_from}<&"${fh_mon[0]}"
   fi
-  while :; do
-    fh_seen=$fh_signals
+  until [[ -n $fh_status ]]; do
+    [[ -z $fh_owed || -z $fh_ready ]] || fh_forward
+    fh_listen 1 || kill -s 0 "$fh_child" 2>/dev/null || break
+  done
+  fh_phase=after
+  while fh_seen=$fh_signals; do
     wait "$fh_child" 2>/dev/null
     fh_waited=$?
     [[ $fh_seen != "$fh_signals" ]] || break
-    kill -s 0 "$fh_child" 2>/dev/null || break
+    kill -s 0 "$fh_child" 2>/dev/null && continue
+    fh_waited=137
+    break
   done
-  fh_phase=after
   kill -s KILL -- "-$fh_child" 2>/dev/null
-  until [[ -n $fh_status ]]; do
-    fh_seen=$fh_signals
+  while fh_seen=$fh_signals && [[ -z $fh_status ]]; do
     fh_listen 0.1 || [[ $fh_seen != "$fh_signals" ]] || break
   done
   [[ -n $fh_ready ]] || fh_refused=yes
   [[ -n $fh_status && $fh_signals != "$fh_quiet" ]] || fh_status=$fh_waited
-  ((fh_status > 0)) || [[ $fh_status == 0 ]] || fh_status=137
   fh_clock
   fh_usage
   fh_micros=$((10#${fh_time/./} - 10#${fh_began/./}))
