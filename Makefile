@@ -6,16 +6,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest
-QUICK := not slow and not registry
+QUICK := not slow and not registry and not slurm and not htcondor
+# Where `make slurm-up` and `make condor-up` put their instances
+SLURM_HOME := /tmp/farmhand-slurm
+CONDOR_HOME := /tmp/farmhand-condor
 # Python files that are no part of the installed packages
-AROUND := benchmarks examples/unbinned-toys tests/conftest.py tests/house
+AROUND := benchmarks examples/unbinned-toys tests/conftest.py tests/house tests/clusters
 
 .PHONY: help demo test test-all test-long lint types bench docs clean again
+.PHONY: schedulers slurm-up slurm-down condor-root condor-up condor-down
 help:
 	@echo "make demo       a toy study in 8 shards on this machine, from data to proof (2 minutes)"
 	@echo "make test       the tests that need no network and no root (under 2 minutes)"
 	@echo "make test-all   lint, types and every test; a skip is a failure"
 	@echo "make test-long  every test, with many more kill points and random cases"
+	@echo "make schedulers install what the tests need of the schedulers (test-all does it first)"
+	@echo "make slurm-up   a private SLURM to play with; make slurm-down stops it"
+	@echo "make condor-up  a private HTCondor pool to play with; make condor-down stops it"
 	@echo "make lint       ruff and the direction of imports"
 	@echo "make types      mypy --strict"
 	@echo "make docs       links and commands shown in README.md and docs/"
@@ -28,10 +35,10 @@ demo: $(READY)
 test: $(READY)
 	@$(PYTEST) -n 2 -q -m "$(QUICK)"
 
-test-all: lint types
+test-all: schedulers lint types
 	@$(PYTEST) -n 2 -q --no-skips
 
-test-long: $(READY)
+test-long: schedulers $(READY)
 	@FARMHAND_LONG=1 $(PYTEST) -n 2 -q --no-skips
 
 lint: $(READY)
@@ -44,6 +51,25 @@ types: $(READY)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/mypy --no-error-summary --explicit-package-bases $(AROUND)
 	@echo "types: clean"
+
+schedulers: condor-root
+	@bash tests/clusters/install.sh
+
+slurm-up: $(READY)
+	@bash tests/clusters/install.sh
+	@$(BIN)/python -m tests.clusters.slurm up $(SLURM_HOME)
+
+slurm-down: $(READY)
+	@$(BIN)/python -m tests.clusters.slurm down $(SLURM_HOME)
+
+condor-root: $(READY)
+	@$(BIN)/python -m tests.clusters.condor_root
+
+condor-up: condor-root
+	@$(BIN)/python -m tests.clusters.condor up $(CONDOR_HOME)
+
+condor-down: $(READY)
+	@$(BIN)/python -m tests.clusters.condor down $(CONDOR_HOME)
 
 docs: $(READY)
 	@$(PYTEST) -q tests/house/test_docs.py

@@ -16,8 +16,10 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from benchmarks.condor_log import condor_log_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
+from benchmarks.slurm_accounting import slurm_accounting_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, markdown
 from benchmarks.verbs import collect_rows, merge_rows, render_rows
@@ -51,9 +53,12 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from startup_rows(5 * times)
     yield from pool_rows(folder, arguments.jobs, times)
     for shards in arguments.shards:
-        yield from render_rows(folder, shards, times)
+        for scheduler in ("local", "slurm", "htcondor"):
+            yield from render_rows(folder, shards, times, scheduler)
         yield from collect_rows(folder, shards, times)
         yield from merge_rows(folder, shards, times)
+        yield from slurm_accounting_rows(folder, shards, times)
+        yield from condor_log_rows(folder, shards, times)
 
 
 def own_peak() -> float:

@@ -33,9 +33,9 @@ def write_spec(folder: str, shards: int, *, outputs: bool) -> str:
     return path
 
 
-def render(spec: str, folder: str, run_id: str) -> Cost:
-    """Render a run into ``folder``/``run_id`` for the local pool."""
-    words = ["--scheduler", "local", "--out-dir", folder, "--run-id", run_id]
+def render(spec: str, folder: str, run_id: str, scheduler: str = "local") -> Cost:
+    """Render a run into ``folder``/``run_id``."""
+    words = ["--scheduler", scheduler, "--out-dir", folder, "--run-id", run_id]
     return cost_of(["farmhand", "render", spec, *words])
 
 

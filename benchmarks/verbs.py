@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def render_rows(folder: str, shards: int, times: int) -> Iterator[Row]:
+def render_rows(folder: str, shards: int, times: int, scheduler: str) -> Iterator[Row]:
     """Measure render beside writing the same directories and bytes."""
     spec = write_spec(folder, shards, outputs=False)
     rendered, copy = os.path.join(folder, "rendered"), os.path.join(folder, "copy")
 
     def ours() -> Cost:
         shutil.rmtree(rendered, ignore_errors=True)
-        return render(spec, folder, "rendered")
+        return render(spec, folder, "rendered", scheduler)
 
     def raw() -> Cost:
         shutil.rmtree(copy, ignore_errors=True)
@@ -30,7 +30,7 @@ def render_rows(folder: str, shards: int, times: int) -> Iterator[Row]:
     cost, theirs = side_by_side(times, ours, raw)
     shutil.rmtree(rendered)
     shutil.rmtree(copy)
-    yield Row("render", shards, cost, "writing the same bytes", theirs)
+    yield Row(f"render, {scheduler}", shards, cost, "writing the same bytes", theirs)
 
 
 def collect_rows(folder: str, shards: int, times: int) -> Iterator[Row]:

@@ -34,6 +34,8 @@ _START = {
     "pid": _WHOLE,
     "pid_start": _WHOLE,
     "boot": _TEXT,
+    "node": _TEXT,
+    "array": _TEXT,
     "dir": _TEXT,
 }
 _END = {
@@ -77,7 +79,10 @@ _UNKNOWN: Attempt = {
     "cpu_s": None,
     "peak": None,
     "note": None,
+    "node": None,
+    "array": None,
     "pool": None,
+    "observed": None,
     "outputs": None,
 }
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from collectors.observation import Observed
+from collectors.observed_verdict import (
+    NFS_LAG_S,
+    confronted,
+    observed_verdict,
+)
 from collectors.records import Attempt
+from collectors.words import signal_name, with_text
 from manifest.states import Cause, State, Verdict
 from manifest.units import format_bytes, format_duration
 
 LATE_S = 600  # design: start + walltime + grace + 10 min are over
-NFS_LAG_S = 120  # attributes of files on NFS may be a minute old: nfs(5), acregmax
+_CLOCKS_S = 1.0  # by which the scheduler's clock may be behind the payload's
+_WARNED_EARLY_S = 60  # SLURM's warning may come so much too early: sbatch(1), --signal
 _NEAR = 0.95  # of the request: a peak is sampled, and a limit counts a little more than the peak
 _PAYLOAD_CODES = {
     90: "the plan was changed after this was rendered",
@@ -43,10 +50,29 @@ class World:
     limits: Mapping[int, Limits]
     tail: Callable[[Attempt], str]
     """The first line of the error in an attempt's stderr, or ''."""
+    observed: tuple[Observed, ...] = ()
+    """What schedulers say, if any were asked."""
 
 
-def attempt_verdict(attempt: Attempt, world: World) -> Verdict:
-    """Judge one attempt."""
+def attempt_verdict(attempt: Attempt, world: World, *, started_again: bool = False) -> Verdict:
+    """Judge one attempt; ``started_again``: the same native id has begun another one since."""
+    observed = attempt["observed"]
+    if attempt["ended"] is None and observed is not None and attempt["plan"] is None:
+        remote = attempt["host"] != world.host
+        verdict = observed_verdict(attempt, observed, world.now, world.tail, remote=remote)
+        if verdict is not None:
+            return verdict
+    if started_again and attempt["ended"] is None and attempt["started"] is not None:
+        text = f"{attempt['native_id']} was started again, and this one left no end record"
+        return Verdict("lost", "vanished", text + with_text(world.tail(attempt)))
+    verdict = _recorded_verdict(attempt, world)
+    if observed is not None and attempt["ended"] is not None:
+        return confronted(verdict, attempt, observed)
+    return verdict
+
+
+def _recorded_verdict(attempt: Attempt, world: World) -> Verdict:
+    """Judge by what an attempt and the pool recorded."""
     if attempt["plan"] is not None:
         return Verdict("failed", "setup", f"it ran another plan ({attempt['plan'][:12]}…)")
     if attempt["ended"] is None:
@@ -65,10 +91,10 @@ def attempt_verdict(attempt: Attempt, world: World) -> Verdict:
 
 
 def _open_verdict(attempt: Attempt, world: World) -> Verdict:
-    tail = _with(world.tail(attempt))
+    tail = with_text(world.tail(attempt))
     pool = attempt["pool"]
     if pool is not None:
-        how = f"killed by {_signal_name(pool['signal'])}" if pool["signal"] else "gone"
+        how = f"killed by {signal_name(pool['signal'])}" if pool["signal"] else "gone"
         cause: Cause = "signal" if pool["signal"] else "vanished"
         return Verdict("lost", cause, f"the payload was {how} and left no end record{tail}")
     if attempt["started"] is None:
@@ -104,7 +130,7 @@ def _unrecorded(attempt: Attempt) -> Verdict:
     code = pool.get("code")
     if pool.get("signal"):
         return Verdict(
-            "lost", "signal", f"killed by {_signal_name(pool['signal'])} before its first record"
+            "lost", "signal", f"killed by {signal_name(pool['signal'])} before its first record"
         )
     if code == 0:
         return Verdict("unknown", "disagree", "the pool saw exit code 0, but there is no record")
@@ -131,43 +157,50 @@ def _failure(attempt: Attempt, code: int, world: World) -> Verdict:
     note = attempt["note"] or ""
     limits = world.limits.get(attempt["submission"], Limits())
     reported = attempt["reported"]
-    if reported == "timeout":
-        wall = attempt["wall_s"]
-        ran = f"ran {format_duration(wall)}" if wall is not None else "ran"
-        limit = format_duration(limits.walltime) if limits.walltime else "its walltime"
-        return Verdict("failed", "timeout", f"{ran}, stopped at the walltime of {limit}")
+    timeout = _timeout(attempt, code, limits)
+    if timeout is not None:
+        return timeout
     if reported == "cancelled":
-        by = f" by {_signal_name(attempt['stopped_by'])}" if attempt["stopped_by"] else ""
-        return Verdict("cancelled", "cancelled", f"stopped{by}{_with(note)}")
+        by = f" by {signal_name(attempt['stopped_by'])}" if attempt["stopped_by"] else ""
+        return Verdict("cancelled", "cancelled", f"stopped{by}{with_text(note)}")
     if reported in ("setup", "stage_in", "stage_out", "bad_output"):
         why = note or _PAYLOAD_CODES.get(code, f"exit code {code}")
         if reported != "setup" or code in _COMMAND_CODES:
             tail = ""  # it belongs to no command of the user's, or is where the note was taken from
-        return Verdict("failed", reported, why + _with(tail))
+        return Verdict("failed", reported, why + with_text(tail))
     text = f"exit code {code}"
     if "No space left on device" in tail or "Disk quota exceeded" in tail:
-        return Verdict("failed", "disk", f"{text}{_with(tail)}")
+        return Verdict("failed", "disk", f"{text}{with_text(tail)}")
     if code in _COMMAND_CODES:
-        return Verdict("failed", "setup", f"command {_COMMAND_CODES[code]} ({text}){_with(tail)}")
-    name = _signal_name(code - 128) if code > 128 else None  # noqa: PLR2004 (128 + signal: bash(1))
+        return Verdict(
+            "failed", "setup", f"command {_COMMAND_CODES[code]} ({text}){with_text(tail)}"
+        )
+    name = signal_name(code - 128) if code > 128 else None  # noqa: PLR2004 (128 + signal: bash(1))
     if name is None or name.isdigit():
-        return Verdict("failed", "exit_code", f"{text}{_with(tail)}")
+        return Verdict("failed", "exit_code", f"{text}{with_text(tail)}")
     peak = (attempt["peak"] or {}).get("bytes")
     if name == "SIGKILL" and peak and limits.memory and peak >= _NEAR * limits.memory:
         need = f"peak {format_bytes(peak)}, request {format_bytes(limits.memory)}"
         return Verdict("failed", "oom", f"killed by SIGKILL, {need}")
-    return Verdict("failed", "signal", f"killed by {name} ({text}){_with(tail)}")
+    return Verdict("failed", "signal", f"killed by {name} ({text}){with_text(tail)}")
 
 
-def _signal_name(number: int | None) -> str:
-    try:
-        return signal.Signals(number or 0).name
-    except ValueError:
-        return str(number)
-
-
-def _with(text: str) -> str:
-    return f"; {text}" if text else ""
+def _timeout(attempt: Attempt, code: int, limits: Limits) -> Verdict | None:
+    """Judge an attempt that was ended for its time: by the payload, or by the scheduler."""
+    wall, stopped = attempt["wall_s"], attempt["stopped_by"]
+    ran = f"ran {format_duration(wall)}" if wall is not None else "ran"
+    if attempt["reported"] == "timeout":
+        limit = format_duration(limits.walltime) if limits.walltime else "its walltime"
+        return Verdict("failed", "timeout", f"{ran}, stopped at the walltime of {limit}")
+    if wall is None or limits.walltime is None:
+        return None
+    of = f"{ran} of {format_duration(limits.walltime)}"
+    if attempt["reported"] == "cancelled" and wall >= limits.walltime - _CLOCKS_S:
+        return Verdict("failed", "timeout", f"{of}, stopped by {signal_name(stopped)}")
+    first_warning = limits.walltime - (limits.grace or 0) - _WARNED_EARLY_S
+    if attempt["warned"] is not None and wall >= first_warning:
+        return Verdict("failed", "timeout", f"{of}, warned of its end and left with {code}")
+    return None
 
 
 _OPEN: tuple[State, ...] = ("running", "pending", "held")
@@ -195,12 +228,20 @@ def shard_verdict(attempts: list[Attempt]) -> tuple[Verdict, list[str]]:
     doubtful = [a for a in attempts if a["state"] == "unknown"]
     if doubtful:
         return _verdict_of(min(doubtful, key=lambda a: (a["cause"] is None, a["attempt"]))), []
-    last = max(attempts, key=lambda a: (a["started"] or a["ended"] or 0.0, a["attempt"]))
+    last = max(attempts, key=when)
     verdict = _verdict_of(last)
     if len(attempts) > 1:
         text = f"{verdict.evidence} (attempt {len(attempts)})"
         verdict = Verdict(verdict.state, verdict.cause, text)
     return verdict, []
+
+
+def when(attempt: Attempt) -> tuple[float, str]:
+    """Return the key by which attempts are in order of time."""
+    observed = attempt["observed"] or {}
+    told = (observed.get(name) for name in ("ended", "since", "asked"))
+    at = attempt["started"] or attempt["ended"] or next(filter(None, told), 0.0)
+    return at, attempt["attempt"]
 
 
 def _verdict_of(attempt: Attempt) -> Verdict:

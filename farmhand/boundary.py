@@ -38,6 +38,7 @@ def guarded(action: Callable[[], object]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
+        _give_up_unwritten()
         _say(f"farmhand: {error.strerror or error}")
         if error.filename:
             _say(f"  where: {error.filename}")
@@ -74,9 +75,21 @@ def _mend_streams() -> None:
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
 
 
+def _give_up_unwritten() -> None:
+    """Drop what standard output does not take: Python would try again at the very end, and fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):
-        print(text, file=sys.stderr)  # noqa: T201 (the boundary speaks for everybody)
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 (the boundary speaks for everybody)
+    except OSError:  # a full disk: what could not be said must not be tried again at the very end
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _report_bug(error: BaseException) -> None:

@@ -32,6 +32,7 @@ class Verb:
 VERBS = {
     "init": Verb("init", "Write a commented spec to start from."),
     "render": Verb("render", "Render a spec into a run directory with everything to submit."),
+    "submit": Verb("submit", "Submit what is not submitted yet, each job exactly once."),
     "run": Verb("run", "Run a run's shards in a pool on this machine."),
     "collect": Verb("collect", "Gather records and outputs into the manifest."),
     "check": Verb("check", "Say what is wrong with which shards, and why."),
@@ -39,6 +40,7 @@ VERBS = {
     "merge": Verb("merge", "Merge the outputs, with a proof that nothing is missing."),
     "status": Verb("status", "Count the shards by state."),
     "show": Verb("show", "Show everything known about one shard."),
+    "doctor": Verb("doctor", "Say what this site offers, and what would go wrong."),
     "schema": Verb("schema", "Print the JSON Schema of the spec."),
     "plan": Verb("render_plan", "Show the split (render --dry-run).", hidden=True),
 }

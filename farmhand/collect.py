@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from collectors.run_facts import changed_plan_files
+from farmhand.asking import Asking
 from farmhand.gather import Gathered, gather, gather_and_write, write_to
 from farmhand.input_changes import changed_inputs
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
@@ -36,6 +37,13 @@ def verb(
         bool,
         typer.Option("--rebuild", help="Make a lost or damaged manifest anew from the plan."),
     ] = False,
+    sacct_file: Annotated[
+        str | None,
+        typer.Option("--sacct-file", metavar="FILE", help="Read a saved sacct listing instead."),
+    ] = None,
+    records_only: Annotated[
+        bool, typer.Option("--records-only", help="Do not ask the scheduler.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Gather what the jobs left behind into the manifest.
@@ -50,17 +58,20 @@ def verb(
     folder, path = find_run(run, manifest, out_dir, writes=False)
     if out is not None and os.path.realpath(out) == os.path.realpath(path):
         raise UserError("--out names the manifest itself", where=out, hint="say --in-place")
+    asking = Asking(live=not records_only and sacct_file is None, sacct_file=sacct_file)
     if rebuild:
         rebuild_manifest(folder, path)
     _warn_of_changes(folder)
     if in_place or rebuild:
         shards = read_manifest(path).header.shards
         with collecting(shards) as bar:
-            gathered = gather_and_write(folder, path, recheck=recheck, progress=bar.update)
+            gathered = gather_and_write(
+                folder, path, recheck=recheck, asking=asking, progress=bar.update
+            )
         publish(gathered)
         target = path
     else:
-        gathered = gather(folder, path, recheck=recheck)
+        gathered = gather(folder, path, recheck=recheck, asking=asking)
         target = os.path.abspath(out) if out else collected_path(folder)
         _write_copy(target, gathered)
     _tell(gathered, target, in_place=in_place or rebuild, as_json=as_json)

@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Iterator
 from itertools import islice
 
-from farmhand.submissions import new_submission, utc_now, write_submission
+from farmhand.array_limit import largest_array
+from farmhand.submissions import Way, new_submission, utc_now, write_submission
 from manifest.errors import UserError
 from manifest.header import SCHEMA, Header, Submission
 from manifest.layout import BLOCK, MANIFEST, blocks, is_nested
@@ -23,7 +24,7 @@ from renderer.plan_files import RunId, write_plan
 from renderer.submission import Written
 
 
-def make_run(plan: Plan, scheduler: str, out_dir: str, run_id: str) -> tuple[str, list[Written]]:
+def make_run(plan: Plan, way: Way, out_dir: str, run_id: str) -> tuple[str, list[Written]]:
     """Write a run; return its absolute path and what each submission wants typed.
 
     Raises:
@@ -40,7 +41,7 @@ def make_run(plan: Plan, scheduler: str, out_dir: str, run_id: str) -> tuple[str
         os.makedirs(out_dir, exist_ok=True)
         _sweep(out_dir, run_id)
         os.mkdir(making)
-        written = _write(plan, scheduler, making, final, run_id)
+        written = _write(plan, way, making, final, run_id)
         os.rename(making, final)
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
@@ -101,7 +102,7 @@ def groups(plan: Plan) -> list[tuple[Resources, list[tuple[int, int]]]]:
     return found
 
 
-def _write(plan: Plan, scheduler: str, root: str, run: str, run_id: str) -> list[Written]:
+def _write(plan: Plan, way: Way, root: str, run: str, run_id: str) -> list[Written]:
     for number in range(blocks(plan.shards)):
         os.makedirs(os.path.join(root, "records", str(number)))
         if is_nested(plan.shards):
@@ -112,9 +113,12 @@ def _write(plan: Plan, scheduler: str, root: str, run: str, run_id: str) -> list
     plan_id, plans, results = write_plan(plan, root, ids)
     written: list[Written] = []
     submissions: list[Submission] = []
+    largest = largest_array(way.scheduler, plan.spec)
     for number, (resources, spans) in enumerate(groups(plan), start=1):
         members = (index for span in spans for index in range(*span))
-        submission = new_submission(number, scheduler, members, resources)
+        submission = new_submission(
+            number, way, members, resources, spec=plan.spec, largest_array=largest
+        )
         submissions.append(submission)
         written.append(
             write_submission(
@@ -126,6 +130,9 @@ def _write(plan: Plan, scheduler: str, root: str, run: str, run_id: str) -> list
                 run_id=run_id,
                 plan_id=plan_id,
                 total=plan.shards,
+                spec=plan.spec,
+                largest_array=largest,
+                run_uuid=ids.uuid,
             )
         )
     seeds = {part.seed.base for part in plan.parts if part.seed}
@@ -135,7 +142,7 @@ def _write(plan: Plan, scheduler: str, root: str, run: str, run_id: str) -> list
         run_id=run_id,
         run_uuid=ids.uuid,
         name=plan.spec.name,
-        scheduler=scheduler,
+        scheduler=way.scheduler,
         plan_id=plan_id,
         seed=seeds.pop() if len(seeds) == 1 else None,
         seed_ranges=tuple(span for part in plan.parts if (span := part.seed_range())),

@@ -11,19 +11,14 @@ import typer
 from farmhand.locate import JsonOption, OutDirOption
 from farmhand.new_run import first_rows, make_run
 from farmhand.render_check import check_site
+from farmhand.scheduler_option import ModeOption, SchedulerOption, refuse_unknown
 from farmhand.seed_overlap import overlapping_runs
 from farmhand.spec_source import Source, read_source
+from farmhand.submissions import Way
 from farmhand.talk import give, give_json, say, short_path, some, warn
-from manifest.errors import UserError
-from manifest.nearest import nearest
 from manifest.yaml_writer import dump_yaml
 from renderer.plan import Plan, make_plan
-from renderer.schedulers import SCHEDULERS
 
-SchedulerOption = Annotated[
-    str,
-    typer.Option("--scheduler", metavar="NAME", help=f"One of: {', '.join(SCHEDULERS)}."),
-]
 SpecArgument = Annotated[
     str | None,
     typer.Argument(
@@ -38,6 +33,7 @@ def verb(
     ctx: typer.Context,
     spec: SpecArgument = None,
     scheduler: SchedulerOption = "local",
+    mode: ModeOption = None,
     out_dir: OutDirOption = "runs",
     run_id: Annotated[
         str | None, typer.Option(metavar="NAME", help="Default: <name>-<UTC time>.")
@@ -57,7 +53,7 @@ def verb(
     ] = False,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Test command, inputs, space and writability; no run."),
+        typer.Option("--check", help="Test command, inputs and space, ask sbatch; no run."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,13 +65,7 @@ def verb(
 
     farmhand render --shards 4 -- python run.py '{{ shard.index }}'
     """
-    if scheduler not in SCHEDULERS:
-        guess = nearest(scheduler, SCHEDULERS)
-        raise UserError(
-            f"there is no scheduler '{scheduler}'"
-            + (f"; did you mean '{guess}'?" if guess else ""),
-            hint=f"known are {', '.join(SCHEDULERS)}",
-        )
+    refuse_unknown(scheduler, mode)
     extra = {} if shards is None else {"shards": str(shards)}
     source = read_source(spec, ctx.obj["words"], sets or [], extra)
     if write_spec:
@@ -86,15 +76,15 @@ def verb(
         show_split(plan, as_json=as_json)
         return
     if check:
-        check_site(plan, out_dir)
+        check_site(plan, out_dir, Way(scheduler, mode))
         return
-    _render(source, plan, scheduler, out_dir, run_id)
+    _render(source, plan, Way(scheduler, mode), out_dir, run_id)
 
 
-def _render(source: Source, plan: Plan, scheduler: str, out_dir: str, run_id: str | None) -> None:
+def _render(source: Source, plan: Plan, way: Way, out_dir: str, run_id: str | None) -> None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     name = run_id or f"{source.spec.name}-{stamp}"
-    run, written = make_run(plan, scheduler, out_dir, name)
+    run, written = make_run(plan, way, out_dir, name)
     spans = [span for part in plan.parts if (span := part.seed_range())]
     others = overlapping_runs(os.path.dirname(run), spans, but=name)
     if others:

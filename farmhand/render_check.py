@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import tempfile
 
+from farmhand.new_run import make_run
+from farmhand.submissions import Way
 from farmhand.talk import give
 from manifest.errors import Refusal
 from manifest.units import format_bytes
 from renderer.plan import Plan
+from runners import condor_submit, sbatch
 
+_ASKS = {
+    "slurm": ("sbatch", sbatch.would_take),
+    "htcondor": ("condor_submit", condor_submit.would_take),
+}
 _LOW = 1 << 30
 _FEW_FILES = 10_000
 
 
-def check_site(plan: Plan, out_dir: str) -> None:
-    """Say of each thing whether it is fine.
+def check_site(plan: Plan, out_dir: str, way: Way) -> None:
+    """Say of each thing whether it is fine; the scheduler is asked whether it would take the jobs.
 
     Raises:
         Refusal: at least one is not.
     """
     findings = [_command(plan), _inputs(plan), *_directory(out_dir)]
+    if way.scheduler in _ASKS:
+        findings += _scheduler(plan, way)
     for good, text in findings:
         give(f"{'ok ' if good else 'BAD'}  {text}")
     bad = sum(not good for good, _ in findings)
@@ -63,3 +74,19 @@ def _directory(out_dir: str) -> list[tuple[bool, str]]:
         (writable, f"writable: {path}" if writable else f"not writable: {path}"),
         (not low, text),
     ]
+
+
+def _scheduler(plan: Plan, way: Way) -> list[tuple[bool, str]]:
+    """Have the scheduler look at the first file of each submission, rendered and thrown away.
+
+    The answer is about the directives; that the files' own directory is gone later is no matter.
+    """
+    command, would_take = _ASKS[way.scheduler]
+    with tempfile.TemporaryDirectory(prefix="farmhand-check-") as folder:
+        _, written = make_run(plan, way, folder, "check")
+        findings = []
+        for item in written:
+            answer = would_take(shlex.split(item.commands[0])[-1])
+            said = answer.text or answer.problem
+            findings.append((answer.text is not None, f"{command}: {said}"))
+        return findings

@@ -3,49 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from dataclasses import dataclass, replace
+import shutil
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from collectors.fold import stamped
-from collectors.records import known_attempts
+from farmhand.array_limit import largest_array
+from farmhand.asking import Asking
 from farmhand.gather import Gathered, gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.observe import observe
+from farmhand.queues import QUEUES
+from farmhand.redo import Choice, Group, select
 from farmhand.run import verb as start
-from farmhand.select import (
-    CauseOption,
-    ShardsOption,
-    chosen_causes,
-    chosen_shards,
-    latest_submission,
-    not_started,
-)
-from farmhand.submissions import new_submission, write_submission
+from farmhand.scheduler_option import ModeOption, refuse_unknown
+from farmhand.select import CauseOption, ShardsOption, chosen_causes, chosen_shards
+from farmhand.submissions import Way, new_submission, write_submission
+from farmhand.submit import submit
 from farmhand.talk import give, give_json, say, short_path
 from farmhand.unchanged import refuse_changes
+from farmhand.where import conditions, pattern
 from manifest.errors import Refusal, UserError
 from manifest.header import Submission
 from manifest.layout import ranges
 from manifest.locking import manifest_lock
-from manifest.policy import decide
-from manifest.rows import head_of, parse_row
+from manifest.rows import parse_row
 from manifest.spec import Resources
-from manifest.states import is_bad
-from manifest.store import write_manifest
-from manifest.units import format_bytes, format_duration
+from manifest.store import read_manifest, write_manifest
 from renderer.submission import Written
+from reports.bad_hosts import BadHost, bad_hosts
+from reports.resubmit_table import Change, resubmit_table
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Bad shards that are submitted again with the same resources."""
-
-    resources: Resources
-    asked: Resources
-    why: str
-    shards: list[tuple[int, str]]
+_REMOVE = {"slurm": "scancel", "htcondor": "condor_rm"}
+EXECUTES = ("local", *QUEUES)
 
 
 def verb(
@@ -54,11 +46,32 @@ def verb(
     out_dir: OutDirOption = "runs",
     shards: ShardsOption = None,
     cause: CauseOption = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="KEY=VALUE", help="Only where this holds: host=n2."),
+    ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(
+            "--match", metavar="REGEX", help="Only where it is found in evidence or logs."
+        ),
+    ] = None,
+    exclude_bad_nodes: Annotated[
+        bool, typer.Option("--exclude-bad-nodes", help="Keep away from hosts where work fails.")
+    ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="NAME", help="Redo them there instead."),
+    ] = None,
+    mode: ModeOption = None,
+    held: Annotated[
+        bool, typer.Option("--held", help="Also what the scheduler holds (remove that first).")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be rendered.")
     ] = False,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Also run them now (scheduler local).")
+        bool, typer.Option("--execute", help="Also submit them, or run them (local).")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,95 +80,124 @@ def verb(
     Shards out of memory, time or disk get more of it; lost nodes and the like are simply tried
     again; failures of the command itself once more. What needs a hand first (setup, cancelled)
     is left alone unless named by --shards or --cause; so is what an earlier resubmit rendered and
-    nobody has started. Unknown shards need --shards, running ones are never touched. The lines to
-    type next go to stdout.
+    nobody has started. Unknown and planned shards need --shards, held ones --held, running ones
+    are never touched. The lines to type next go to stdout.
     """
     folder, path = find_run(run, manifest, out_dir, writes=True)
     refuse_changes(folder)
+    refuse_unknown(scheduler, mode)
+    answers = observe(folder, read_manifest(path).header, Asking())
     with manifest_lock(folder):
-        gathered = gather(folder, path)
+        gathered = gather(folder, path, answers=answers)
         header = gathered.manifest.header
-        chosen, causes = chosen_shards(shards, header.shards), chosen_causes(cause)
-        groups, left = select(gathered, chosen, causes)
-        for why, count in left.most_common():
-            say(f"left alone: {count} shard{'s' * (count != 1)}: {why}")
-        if not groups:
-            raise Refusal(
-                "nothing to resubmit",
-                where=short_path(folder),
-                hint="farmhand check says how the shards stand; --shards and --cause insist",
+        choice = Choice(
+            shards=chosen_shards(shards, header.shards),
+            causes=chosen_causes(cause),
+            where=conditions(where),
+            match=pattern(match),
+            held=held,
+        )
+        last = header.submissions[-1]
+        way = Way(scheduler or last.scheduler, mode or (None if scheduler else last.mode))
+        if execute and way.scheduler not in EXECUTES:
+            raise UserError(
+                f"--execute does not know how to start jobs of {way.scheduler}",
+                hint="leave it out and type the lines that are printed",
             )
-        if as_json:
-            give_json([_as_json(group) for group in groups])
-        else:
-            for group in groups:
-                say(_describe(group))
+        groups = _chosen(gathered, choice, as_json=as_json)
+        excluded = _excluded(gathered, exclude=exclude_bad_nodes)
         if dry_run:
             say("Nothing written (--dry-run).")
             return
-        if execute and header.scheduler != "local":
-            raise UserError(
-                f"--execute starts shards of the local pool; this run is for {header.scheduler}",
-                hint="leave it out and type the lines that are printed",
-            )
-        written = _write(gathered, groups)
-    if execute:
+        written = _write(gathered, groups, way, excluded)
+    _next(folder, path, groups, written, way, execute=execute, as_json=as_json)
+
+
+def _chosen(gathered: Gathered, choice: Choice, *, as_json: bool) -> list[Group]:
+    """Return what is redone, and show it."""
+    groups, left = select(gathered, choice)
+    for why, count in left.most_common():
+        say(f"left alone: {count} shard{'s' * (count != 1)}: {why}")
+    if not groups:
+        raise Refusal(
+            "nothing to resubmit",
+            where=short_path(gathered.facts.run),
+            hint="farmhand check says how the shards stand; --shards and --cause insist",
+        )
+    if as_json:
+        give_json([_as_json(group) for group in groups])
+        return groups
+    changes = [
+        Change(g.cause, [i for i, _ in g.shards], g.asked, g.resources, g.why) for g in groups
+    ]
+    for line in resubmit_table(changes, shutil.get_terminal_size().columns):
+        say(line)
+    return groups
+
+
+def _excluded(gathered: Gathered, *, exclude: bool) -> tuple[str, ...]:
+    """Return the hosts to keep away from; the suspects are said in any case."""
+    manifest = gathered.manifest
+    suspects: list[BadHost] = bad_hosts(parse_row(row, manifest.path) for row in manifest.results)
+    if suspects:
+        shown = ", ".join(host.text() for host in suspects[:5])
+        more = f" and {len(suspects) - 5} more" if len(suspects) > 5 else ""  # noqa: PLR2004
+        say(f"failing hosts: {shown}{more}" + ("" if exclude else " (--exclude-bad-nodes)"))
+    elif exclude:
+        say("failing hosts: none stands out, so none is excluded")
+    return tuple(host.name for host in suspects) if exclude else ()
+
+
+def _next(
+    folder: str,
+    path: str,
+    groups: list[Group],
+    written: list[Written],
+    way: Way,
+    *,
+    execute: bool,
+    as_json: bool,
+) -> None:
+    """Start them, or say what to type."""
+    if execute and way.scheduler == "local":
         start(run=folder, shards=ranges(i for group in groups for i, _ in group.shards))
+    elif execute:
+        submit(folder, path, execute=True, mode=way.mode)
+        return
     say("Nothing submitted. Now type:")
-    for line in dict.fromkeys(command for item in written for command in item.commands):
+    lines = [
+        f"{remove} {' '.join(held)}"
+        for scheduler, remove in _REMOVE.items()
+        if (held := [name for group in groups for where, name in group.held if where == scheduler])
+    ]
+    lines += [command for item in written for command in item.commands]
+    for line in dict.fromkeys(lines):
         if not as_json:
             give(line)
 
 
-def select(
-    gathered: Gathered, chosen: set[int] | None, causes: set[str] | None
-) -> tuple[list[Group], Counter[str]]:
-    """Return what is submitted again by resources, and why other bad shards are not."""
-    manifest, retry = gathered.manifest, gathered.facts.spec.retry
-    asked = {s.id: Resources.model_validate(s.resources) for s in manifest.header.submissions}
-    latest = latest_submission((s.id, s.shards) for s in manifest.header.submissions)
-    groups: dict[tuple[str, str, str], Group] = {}
-    left: Counter[str] = Counter()
-    for index, data in enumerate(manifest.results):
-        state, cause = head_of(data, manifest.path)
-        named = chosen is not None and index in chosen
-        insisted = named and state == "unknown"
-        if (chosen is not None and not named) or not (insisted or is_bad(state, cause)):
-            if named:
-                left[f"{state}, not bad"] += 1
-            continue
-        if causes is not None and cause not in causes:
-            continue
-        row = parse_row(data, manifest.path)
-        row["attempts"] = list(known_attempts(row, manifest.path).values())
-        before = asked[latest[index]]
-        forced = named or causes is not None
-        if not forced and not_started(row, latest[index]):
-            left[f"rendered again in submission {latest[index]} and not started since"] += 1
-            continue
-        decision = decide(cause, row["attempts"], before, retry, forced=forced)
-        if not decision.again:
-            left[decision.why] += 1
-            continue
-        key = (decision.resources.model_dump_json(), before.model_dump_json(), decision.why)
-        group = groups.setdefault(key, Group(decision.resources, before, decision.why, []))
-        group.shards.append((index, row["name"]))
-    return list(groups.values()), left
-
-
-def _write(gathered: Gathered, groups: list[Group]) -> list[Written]:
+def _write(
+    gathered: Gathered, groups: list[Group], way: Way, exclude: tuple[str, ...]
+) -> list[Written]:
     """Write one submission for each set of resources, then the manifest that lists them."""
     manifest = gathered.manifest
     header = manifest.header
     number = max(s.id for s in header.submissions)
     submissions: list[Submission] = list(header.submissions)
+    spec = gathered.facts.spec
+    largest = largest_array(way.scheduler, spec)
     written = []
     for resources, members in _by_resources(groups):
         number += 1
         while _is_taken(manifest.run, number):
             number += 1  # a resubmit that was killed before it wrote the manifest
         submission = new_submission(
-            number, header.submissions[0].scheduler, (i for i, _ in members), resources
+            number,
+            way,
+            (i for i, _ in members),
+            resources,
+            spec=spec,
+            largest_array=largest,
         )
         written.append(
             write_submission(
@@ -167,6 +209,10 @@ def _write(gathered: Gathered, groups: list[Group]) -> list[Written]:
                 run_id=header.run_id,
                 plan_id=header.plan_id,
                 total=header.shards,
+                spec=spec,
+                largest_array=largest,
+                exclude=exclude,
+                run_uuid=header.run_uuid,
             )
         )
         submissions.append(submission)
@@ -188,29 +234,11 @@ def _by_resources(groups: list[Group]) -> list[tuple[Resources, list[tuple[int, 
     return [(resources, sorted(members)) for resources, members in merged.values()]
 
 
-def _describe(group: Group) -> str:
-    changes = [
-        f"{name} {_amount(name, getattr(group.asked, name))} -> "
-        f"{_amount(name, getattr(group.resources, name))}"
-        for name in ("memory", "walltime", "disk")
-        if getattr(group.asked, name) != getattr(group.resources, name)
-    ]
-    count = len(group.shards)
-    which = ranges(index for index, _ in group.shards)
-    shown = which if len(which) <= 40 else which[:40].rpartition(",")[0] + ",..."  # noqa: PLR2004
-    return f"{count} shard{'s' * (count != 1)} ({shown}): {', '.join(changes) or group.why}"
-
-
-def _amount(name: str, value: int | None) -> str:
-    if value is None:
-        return "none"
-    return format_duration(value) if name == "walltime" else format_bytes(value)
-
-
 def _as_json(group: Group) -> dict[str, Any]:
     return {
         "shards": [index for index, _ in group.shards],
         "before": group.asked.model_dump(mode="json", exclude_none=True),
         "after": group.resources.model_dump(mode="json", exclude_none=True),
+        "cause": group.cause,
         "why": group.why,
     }

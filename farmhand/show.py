@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -77,11 +78,13 @@ def _show_attempt(run: str, attempt: dict[str, Any], *, accepted: bool) -> None:
             f"{attempt['submission']} ({attempt['scheduler']}, {attempt['native_id']})",
         )
     if attempt["host"]:
-        _line("host", f"{attempt['host']}, pid {attempt['pid']}")
+        _line("host", ", ".join(_host(attempt)))
     if attempt["started"]:
         _line("started", _clock(attempt["started"]))
     if attempt["ended"]:
         _line("ended", f"{_clock(attempt['ended'])}{_usage(attempt)}")
+    if attempt["observed"]:
+        _line("scheduler", _observed(attempt["observed"]))
     for output in attempt["outputs"] or []:
         if output["path"]:
             size = "absent" if output["bytes"] is None else format_bytes(output["bytes"])
@@ -89,6 +92,36 @@ def _show_attempt(run: str, attempt: dict[str, Any], *, accepted: bool) -> None:
     if attempt["dir"]:
         for stream in ("stdout", "stderr"):
             _show_tail(run, f"{attempt['dir']}/{stream}")
+
+
+def _host(attempt: dict[str, Any]) -> Iterator[str]:
+    yield attempt["host"]
+    if attempt["node"] and attempt["node"] != attempt["host"]:
+        yield f"node {attempt['node']}"
+    if attempt["pid"] is not None:
+        yield f"pid {attempt['pid']}"
+
+
+def _observed(said: dict[str, Any]) -> str:
+    """Return what the scheduler said: its state, what was asked for, and what it saw used."""
+    if "state" not in said:
+        return f"not listed by {said['absent']} since {_clock(said['since'])}"
+    parts = [f"{said['source']}: {said['state']}"]
+    if said.get("code") is not None:
+        parts.append(f"code {said['code']}:{said.get('signal', 0)}")
+    parts += [said["why"]] if said.get("why") else []
+    if said.get("started") and said.get("ended"):
+        parts.append(f"ran {format_duration(said['ended'] - said['started'])}")
+    if said.get("limit_s"):
+        parts.append(f"limit {format_duration(said['limit_s'])}")
+    if said.get("memory"):
+        seen = f"{format_bytes(said['peak'])} seen of " if said.get("peak") else ""
+        parts.append(f"memory {seen}{format_bytes(said['memory'])}")
+    if said.get("cpu_s") is not None and said.get("cpus"):
+        parts.append(f"{format_duration(said['cpu_s'])} CPU on {said['cpus']}")
+    if said.get("asked"):
+        parts.append(f"asked {_clock(said['asked'])}")
+    return ", ".join(parts)
 
 
 def _usage(attempt: dict[str, Any]) -> str:

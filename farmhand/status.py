@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farmhand.asking import Asking
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.talk import give, give_json
@@ -14,9 +15,9 @@ def verb(
     out_dir: OutDirOption = "runs",
     as_json: JsonOption = False,
 ) -> None:
-    """Count the shards by state, with new records taken into account; nothing is written."""
+    """Count the shards by state, with new records and the scheduler's word; nothing is written."""
     folder, path = find_run(run, manifest, out_dir, writes=False)
-    now = gather(folder, path).manifest
+    now = gather(folder, path, asking=Asking()).manifest
     counted = tally(now)
     if as_json:
         give_json(

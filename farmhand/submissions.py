@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import orjson
 
+from manifest.arrays import array_sizes
 from manifest.header import Submission
 from manifest.layout import is_nested, ranges
-from manifest.spec import Resources
+from manifest.spec import Resources, Spec
 from renderer.schedulers import SCHEDULERS
 from renderer.submission import Target, Written
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How shards get to a scheduler."""
+
+    scheduler: str
+    mode: str | None = None
+    """Which of the scheduler's several ways; None: its usual one."""
 
 
 def utc_now() -> str:
@@ -21,14 +32,28 @@ def utc_now() -> str:
 
 
 def new_submission(
-    number: int, scheduler: str, shards: Iterable[int], resources: Resources
+    number: int,
+    way: Way,
+    shards: Iterable[int],
+    resources: Resources,
+    *,
+    spec: Spec,
+    largest_array: int,
 ) -> Submission:
-    """Return a submission as the manifest lists it."""
+    """Return a submission as the manifest lists it.
+
+    ``largest_array`` is the number of elements that one array may have; 0: there are no arrays.
+    """
     asked = resources.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    members = list(shards)
+    per_job = spec.shards_per_job if largest_array else 1
     return Submission(
         id=number,
-        scheduler=scheduler,
-        shards=ranges(shards),
+        scheduler=way.scheduler,
+        mode=way.mode,
+        shards=ranges(members),
+        shards_per_job=per_job,
+        arrays=array_sizes(len(members), per_job, largest_array) if largest_array else (),
         resources=asked,
         created_at_utc=utc_now(),
     )
@@ -44,6 +69,10 @@ def write_submission(
     run_id: str,
     plan_id: str,
     total: int,
+    spec: Spec,
+    largest_array: int,
+    exclude: tuple[str, ...] = (),
+    run_uuid: str,
 ) -> Written:
     """Write submissions/<k>.json and the scheduler's scripts below ``root``."""
     path = os.path.join(root, "submissions", f"{submission.id}.json")
@@ -57,6 +86,11 @@ def write_submission(
         resources=resources,
         shards=shards,
         nested=is_nested(total),
+        spec=spec,
+        largest_array=largest_array,
+        exclude=exclude,
+        run_uuid=run_uuid,
+        mode=submission.mode,
     )
     written = SCHEDULERS[submission.scheduler].render(target)
     # Renamed when it is whole: a rebuilt manifest reads all that are there.

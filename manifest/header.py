@@ -21,6 +21,10 @@ class Submission(_Model):
     mode: str | None = None
     shards: str
     """Shard numbers as ranges: ``0-7`` or ``3,7-9``."""
+    shards_per_job: int = 1
+    """How many of them one element of a job array runs, one after the other."""
+    arrays: tuple[int, ...] = ()
+    """Elements of each job array; none where the scheduler has no arrays."""
     resources: dict[str, Any]
     created_at_utc: str
     native_ids: tuple[str, ...] = ()
@@ -31,6 +35,8 @@ class Block(_Model):
 
     digest: str | None = None
     """Of its record names, once all of its attempts have ended: then there is nothing to read."""
+    accounted: bool = False
+    """Whether the scheduler has said all there is to say about those attempts."""
     plans: int
     """Bytes of its plans, separators between blocks not counted."""
     results: int

@@ -70,6 +70,8 @@ def _raised(
     name, factor = _RAISE[kind]
     now = getattr(asked, name)
     seen = _seen(kind, last)
+    if now is None:  # nothing was asked for, so the site's own limit stood
+        seen = max((v for v in (seen, _limit(kind, last)) if v is not None), default=None)
     larger = max((value for value in (now, seen) if value is not None), default=None)
     if larger is None:
         return Decision(True, asked, f"again; no {name} was asked for, so none is raised")
@@ -83,8 +85,17 @@ def _raised(
 
 
 def _seen(kind: str, last: dict[str, Any]) -> int | None:
-    if kind == "oom" and last.get("peak"):
-        return int(last["peak"]["bytes"])
+    if kind == "oom":
+        observed = last.get("observed") or {}
+        peaks = ((last.get("peak") or {}).get("bytes"), observed.get("peak"))
+        return max((int(peak) for peak in peaks if peak), default=None)
     if kind == "timeout" and last.get("wall_s") is not None:
         return int(last["wall_s"])
     return None
+
+
+def _limit(kind: str, last: dict[str, Any]) -> int | None:
+    """Return the limit that the scheduler had set."""
+    observed = last.get("observed") or {}
+    value = observed.get({"oom": "memory", "timeout": "limit_s"}.get(kind, ""))
+    return None if value is None else int(value)

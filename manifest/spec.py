@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from manifest.checks import Check, Frozen, MergeSpec, TextRule
+from manifest.htcondor_section import Htcondor
 from manifest.names import SafeName
+from manifest.slurm_section import Slurm
 from manifest.units import Bytes, Seconds
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -148,6 +150,12 @@ class Spec(Frozen):
     workdir: str | None = None
     threads: Annotated[Annotated[int, Field(gt=0)] | Literal["cpus"], BeforeValidator(_threads)] = 1
     resources: Resources = Resources()
+    max_running: int | None = Field(default=None, gt=0)
+    """At most so many jobs at a time, where the scheduler can hold to it."""
+    shards_per_job: int = Field(default=1, gt=0)
+    """Pack so many shards into one job; they run one after the other."""
+    slurm: Slurm = Slurm()
+    htcondor: Htcondor = Htcondor()
     logs: Logs = Logs()
     retry: Retry = Retry()
     merge: MergeSpec | None = None

@@ -8,6 +8,7 @@ than the user's other scripts do.
 from __future__ import annotations
 
 import re
+import time
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ _BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B|bytes?)\s*", re
 _PART = re.compile(
     r"(\d+(?:\.\d+)?)\s*(d(?:ays?)?|h(?:ours?)?|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?)\s*"
 )
+MIB = 1 << 20
 _SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -96,6 +98,11 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours}h{minutes:02}m"
     return f"{minutes}m{secs:02}s"
+
+
+def format_time(seconds: float) -> str:
+    """Return a time since the epoch in UTC, as manifests show it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _bytes(value: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever stood in the spec)

@@ -21,7 +21,7 @@ def names_file(word: str, base: str, *, first: bool) -> str | None:
     if word.startswith("-") and "=" in word:
         candidates = [word.partition("=")[2]]
     for path in candidates:
-        if not path or os.path.isabs(path) or path in (".", "..", "/"):
+        if not path or os.path.isabs(path) or set(os.path.normpath(path)) <= {".", "/"}:
             continue
         if (first or len(path) > 1024) and "/" not in path:  # noqa: PLR2004 (no file name)
             continue
@@ -46,7 +46,8 @@ def refuse_literal_files(words: Sequence[str], base: str, where: str) -> None:
                 "and would not find it",
                 where=f"{where}[{position}]",
                 hint=f"declare it under inputs: ({name}: {path}) and write "
-                f'"{word.replace(path, "{{ inputs." + name + " }}")}" in its place',
+                f'"{word.replace(path, "{{ inputs." + name + " }}")}" in its place, or '
+                f"\"{{{{ '{path}' }}}}\" where only the text is meant",
             )
 
 

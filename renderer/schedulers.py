@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from renderer import local, nohup
+from renderer import htcondor, local, nohup, slurm
 from renderer.submission import SchedulerModule
 
 SCHEDULERS: dict[str, SchedulerModule] = {
     "local": local,
     "nohup": nohup,
+    "slurm": slurm,
+    "htcondor": htcondor,
 }

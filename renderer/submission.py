@@ -9,7 +9,12 @@ from typing import Protocol
 
 from manifest.header import Submission
 from manifest.layout import shard_dir
-from manifest.spec import Resources
+from manifest.spec import Resources, Spec
+
+
+def submission_folder(number: int) -> str:
+    """Return where scripts lie, relative to the run: the run itself, or resubmit-<k>."""
+    return "" if number == 1 else f"resubmit-{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,23 @@ class Target:
     shards: Iterable[tuple[int, str]]
     """(index, name) of the shards, in order; read once."""
     nested: bool
+    spec: Spec
+    largest_array: int = 0
+    """Elements that one job array may have, where the scheduler has such things."""
+    exclude: tuple[str, ...] = ()
+    """Nodes to keep away from, beside those that the spec names."""
+    run_uuid: str = ""
+    mode: str | None = None
+    """Which of a scheduler's several ways the user asked for."""
 
     @property
     def folder(self) -> str:
-        """Return the scripts' directory relative to the run: the run itself, or resubmit-<k>."""
-        return "" if self.submission.id == 1 else f"resubmit-{self.submission.id}"
+        """Return the scripts' directory relative to the run."""
+        return submission_folder(self.submission.id)
+
+    def has(self, name: str) -> bool:
+        """Say whether the run has a file or directory of this name."""
+        return os.path.lexists(os.path.join(self.root, name))
 
     def shard_folder(self, index: int, name: str) -> str:
         """Return the directory of a shard's own script, relative to the run."""

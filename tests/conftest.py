@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 # Commands of the environment that runs the tests (farmhand, nextstat) must win over others.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
+pytest_plugins = ["tests.clusters.plugin"]
+
 LEFT_OUT = pytest.StashKey[Counter[str]]()
-EXCLUDABLE = ("slow", "registry")
+EXCLUDABLE = ("slow", "registry", "slurm", "htcondor")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,6 +20,7 @@ from collectors.fold import Folded, fold
 from collectors.run_facts import read_facts
 from collectors.verdicts import Limits, World
 from farmhand.new_run import make_run
+from farmhand.submissions import Way
 from manifest.errors import UserError
 from manifest.rows import SEPARATOR
 from manifest.spec import Spec
@@ -37,7 +38,7 @@ WORLD = World(9000.0, "here", lambda _: None, {1: Limits(memory=1000)}, lambda _
 @pytest.fixture(scope="module")
 def pristine() -> Iterator[str]:
     folder = tempfile.mkdtemp()
-    run, _ = make_run(make_plan(Spec.model_validate(SPEC), folder), "local", folder, "r")
+    run, _ = make_run(make_plan(Spec.model_validate(SPEC), folder), Way("local"), folder, "r")
     yield run
     shutil.rmtree(folder)
 
@@ -198,7 +199,9 @@ def test_what_is_known_is_not_touched_again(scene: Scene, monkeypatch: pytest.Mo
         path.unlink()
     for path in Path(scene.run, "records/0").iterdir():
         path.write_bytes(b"other")
-    monkeypatch.setattr("collectors.fold.parse_row", lambda row, _: pytest.fail(f"parsed {row}"))
+    monkeypatch.setattr(
+        "collectors.block_fold.parse_row", lambda row, _: pytest.fail(f"parsed {row}")
+    )
     second = scene.fold()
     assert (second.read, second.changed) == (0, False)
     assert scene.rows() == rows
@@ -248,7 +251,7 @@ def test_a_record_that_cannot_be_read_is_asked_for_again(
     scene.output(0, 1)
     ended(scene, 0)
     with monkeypatch.context() as patch:
-        patch.setattr("collectors.fold.read_record", lambda _: None)
+        patch.setattr("collectors.block_fold.read_record", lambda _: None)
         scene.fold()
     assert scene.manifest.results.head(0) == ("unknown", None)
     scene.fold()

@@ -91,8 +91,9 @@ def help_of(*verb: str) -> str:
 @functools.cache
 def make_targets() -> set[str]:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (line,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
-    return set(line.split())
+    lines = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert lines
+    return {target for line in lines for target in line.split()}
 
 
 def unknown_words(command: str) -> list[str]:

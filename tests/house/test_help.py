@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
     "init",
     "render",
+    "submit",
+    "doctor",
     "run",
     "collect",
     "check",

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmhand.new_run import make_run
+from farmhand.submissions import Way
 from manifest.errors import Refusal, UserError
 from manifest.spec import Spec
 from manifest.store import Manifest, read_manifest, write_manifest
@@ -23,7 +24,7 @@ SPEC = {"name": "f", "work": {"count": 2500, "seed": 7}, "shards": 2500, "comman
 
 def made(folder: str, shards: int = 3) -> Manifest:
     spec = Spec.model_validate({**SPEC, "shards": shards})
-    run, _ = make_run(make_plan(spec, folder), "local", folder, "r")
+    run, _ = make_run(make_plan(spec, folder), Way("local"), folder, "r")
     return read_manifest(f"{run}/manifest.json")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from farmhand.new_run import make_run
+from farmhand.submissions import Way
 from manifest.spec import Spec
 from renderer.plan import make_plan
 from renderer.plan_files import RunId, payload_text
@@ -54,7 +55,7 @@ def test_the_payload(tmp_path: Path, name: str, spec: dict[str, Any]) -> None:
 
 def test_batch_script(tmp_path: Path) -> None:
     run, _ = make_run(
-        make_plan(Spec.model_validate(SMALL), str(tmp_path)), "nohup", str(tmp_path), "r"
+        make_plan(Spec.model_validate(SMALL), str(tmp_path)), Way("nohup"), str(tmp_path), "r"
     )
     text = Path(run, "shards/s2/batchScript.sh").read_text()
     plan_id = Path(run, "plan/id").read_text().strip()
@@ -79,7 +80,7 @@ def compare(name: str, text: str) -> None:
 
 def test_the_plan_id_stands_for_every_byte(tmp_path: Path) -> None:
     run, _ = make_run(
-        make_plan(Spec.model_validate(SMALL), str(tmp_path)), "local", str(tmp_path), "r"
+        make_plan(Spec.model_validate(SMALL), str(tmp_path)), Way("local"), str(tmp_path), "r"
     )
     sums = Path(run, "plan/SHA256SUMS").read_bytes()
     assert Path(run, "plan/id").read_text().strip() == hashlib.sha256(sums).hexdigest()

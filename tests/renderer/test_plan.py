@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmhand.new_run import make_run
+from farmhand.submissions import Way
 from manifest.errors import UserError
 from manifest.spec import Spec
 from manifest.store import read_manifest
@@ -26,7 +27,7 @@ def plan(base: Path | str = "/", **more: Any) -> Plan:
 
 
 def run_of(folder: Path, **more: Any) -> Path:
-    return Path(make_run(plan(folder, **more), "local", str(folder / "runs"), "r")[0])
+    return Path(make_run(plan(folder, **more), Way("local"), str(folder / "runs"), "r")[0])
 
 
 def test_a_block_line_is_read_by_bash_word_for_word(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from collectors.fold import fold
 from collectors.run_facts import read_facts
 from collectors.verdicts import World
 from farmhand.new_run import make_run
+from farmhand.submissions import Way
 from manifest.spec import Spec
 from manifest.store import Manifest, read_manifest
 from renderer.plan import make_plan
@@ -64,7 +65,7 @@ def write(run: str, plan_id: str, item: Any) -> None:
 
 def fresh() -> Manifest:
     folder = tempfile.mkdtemp()
-    run, _ = make_run(make_plan(Spec.model_validate(SPEC), folder), "local", folder, "r")
+    run, _ = make_run(make_plan(Spec.model_validate(SPEC), folder), Way("local"), folder, "r")
     return read_manifest(f"{run}/manifest.json")
 
 
@@ -97,7 +98,9 @@ def test_a_second_fold_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for shard in range(SHARDS):
         write(manifest.run, manifest.header.plan_id, (shard, 0, 0, 0))
     first = folded(manifest)
-    monkeypatch.setattr("collectors.fold.read_record", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(
+        "collectors.block_fold.read_record", lambda path: pytest.fail(f"read {path}")
+    )
     monkeypatch.setattr("collectors.output_evidence.check_attempt", lambda *_: pytest.fail("look"))
     assert list(folded(first).results) == list(first.results)
 

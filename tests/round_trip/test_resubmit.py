@@ -37,8 +37,8 @@ def test_each_cause_gets_what_it_lacked(farm: Farm) -> None:
     farm("run", "runs/r", "--jobs", "4", code=1)
     assert causes(farm) == {1: "timeout", 2: "exit_code", 3: "setup"}
     told = farm("resubmit", "runs/r")
-    assert "1 shard (1): walltime 2s -> 3s" in told.stderr
-    assert "1 shard (2): once more, same resources" in told.stderr
+    assert "     1  timeout      walltime 2s -> 3s             1\n" in told.stderr
+    assert "     1  exit_code    once more, same resources     2\n" in told.stderr
     assert "left alone: 1 shard: setup needs a hand first" in told.stderr
     submissions = farm.manifest("r")["submissions"]
     assert [(s["shards"], s["resources"]["walltime"]) for s in submissions] == [
@@ -56,7 +56,7 @@ def test_each_cause_gets_what_it_lacked(farm: Farm) -> None:
     assert "2 attempts ended in exit_code" in left
     assert "nothing to resubmit" in left
     insisted = farm("resubmit", "runs/r", "--shards", "2", "--dry-run")
-    assert "1 shard (2): again, same resources" in insisted.stderr
+    assert "     1  exit_code    again, same resources         2\n" in insisted.stderr
     assert "again, same" in farm("resubmit", "runs/r", "--cause", "setup", "--dry-run").stderr
     assert len(farm.manifest("r")["submissions"]) == 3, "--dry-run writes nothing"
 
@@ -64,7 +64,8 @@ def test_each_cause_gets_what_it_lacked(farm: Farm) -> None:
 def test_the_spec_decides_by_exit_code(farm: Farm) -> None:
     render(farm, retry={"exit_codes": {"3": "more_walltime"}, "max_walltime": "2500s"})
     farm("run", "runs/r", "--jobs", "4", code=1)
-    assert "2 shards (1-2): walltime 2s -> 3s" in farm("resubmit", "runs/r").stderr
+    told = farm("resubmit", "runs/r").stderr
+    assert "     1  exit_code    walltime 2s -> 3s             2\n" in told
 
 
 def test_never_is_never(farm: Farm) -> None:
@@ -101,5 +102,5 @@ def test_execute_runs_them_at_once(farm: Farm) -> None:
     farm("render", "--run-id", "n", "--scheduler", "nohup", "--", "false")
     farm("run", "runs/n", code=1)
     told = farm("resubmit", "runs/n", "--execute", code=2).stderr
-    assert "this run is for nohup" in told
+    assert "does not know how to start jobs of nohup" in told
     assert len(farm.manifest("n")["submissions"]) == 1

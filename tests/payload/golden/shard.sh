@@ -6,7 +6,8 @@
 #
 # Runs the shards one after the other. Each gets a directory of its own under RUN/shards, never used
 # twice, and a record RUN/records/<block>/<shard>.<attempt>.jsonl: a line when it starts, a line when
-# it ends. NATIVE_ID - stands for the process id of this script. With RESTARTS above 0, shards that an
+# it ends. NATIVE_ID - stands for the process id of this script; =ID makes ID the attempt's whole name,
+# for a directory that is thrown away unless it ends well. With RESTARTS above 0, shards that an
 # earlier start of the same NATIVE_ID finished are skipped. WALLTIME_S (a shard) 0 = no limit of our own.
 #
 # Exit codes, what the command sees, signals: at the end of this file, where bash never reads; the
@@ -149,13 +150,14 @@ fh_start() {
   local fh_line
   fh_clock
   read -r fh_nonce </proc/sys/kernel/random/uuid || printf -v fh_nonce '%04x%04x%04x' $RANDOM $RANDOM $RANDOM
-  fh_attempt=$fh_safe.${fh_time%.*}.${fh_nonce##*-}
+  fh_attempt=$fh_safe
+  [[ -n $fh_named ]] || fh_attempt+=.${fh_time%.*}.${fh_nonce##*-}
   fh_dir=shards/$fh_block/$fh_name/$fh_attempt
   fh_record=$fh_run/records/$fh_block/$fh_index.$fh_attempt.jsonl
   fh_line="{\"v\":1,\"event\":\"start\",\"run\":$fh_uuid_json,\"plan\":$fh_plan_json,\"submission\":$fh_submission"
   fh_json "$fh_name"
   fh_line+=",\"shard\":$fh_index,\"name\":$fh_quoted,\"attempt\":\"$fh_attempt\",\"native_id\":$fh_native_json"
-  fh_line+=",\"scheduler\":$fh_scheduler_json,\"restarts\":$fh_restarts,\"host\":$fh_host_json,\"pid\":$$"
+  fh_line+=",\"scheduler\":$fh_scheduler_json,\"restarts\":$fh_restarts,\"host\":$fh_host_json,\"pid\":$$$fh_where"
   fh_json "$fh_dir"
   fh_line+=",\"pid_start\":$fh_pid_start,\"boot\":$fh_boot_json,\"time\":$fh_time,\"dir\":$fh_quoted}"
   fh_open=yes fh_wall=0 fh_cpu=null fh_peak=null
@@ -576,6 +578,8 @@ fh_main() {
     *) fh_usage_error "called as $0: give the path that ends in plan/shard.sh" ;;
   esac
   [[ -n $fh_native && $fh_native != - ]] || fh_native=$$
+  fh_named=''
+  [[ $fh_native != =* ]] || fh_named=yes fh_native=${fh_native#=}
   fh_safe=${fh_native//[!A-Za-z0-9._-]/_}
   fh_safe=${fh_safe:0:100}
   [[ $fh_safe != [.-]* ]] || fh_safe=_$fh_safe
@@ -590,6 +594,11 @@ fh_main() {
   fh_json "$fh_native" && fh_native_json=$fh_quoted
   fh_json "$fh_host" && fh_host_json=$fh_quoted
   fh_json "$fh_boot" && fh_boot_json=$fh_quoted
+
+  fh_where=''
+  export -n fh_node fh_array
+  [[ -z ${fh_node-} ]] || { fh_json "$fh_node" && fh_where=",\"node\":$fh_quoted"; }
+  [[ -z ${fh_array-} ]] || { fh_json "$fh_array" && fh_where+=",\"array\":$fh_quoted"; }
 
   fh_plan_note='' fh_plan_code=91
   if ! read -r fh_found <"$fh_run/plan/id" && [[ -z $fh_found ]]; then

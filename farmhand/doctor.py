@@ -1,0 +1,87 @@
+"""``farmhand doctor``: what this site offers, and what would go wrong here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from farmhand.doctor_findings import Finding
+from farmhand.doctor_host import look_at_directory, look_at_tools
+from farmhand.doctor_htcondor import look_at_htcondor
+from farmhand.doctor_profile import look_at_profile, write_profile
+from farmhand.doctor_slurm import Measured, look_at_slurm
+from farmhand.doctor_tickets import look_at_tickets
+from farmhand.locate import JsonOption, OutDirOption
+from farmhand.talk import give, give_json
+from manifest.errors import Refusal, UserError
+from runners.filesystem import filesystem_of
+
+
+def verb(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Run directory whose filesystem to look at. Default: --out-dir.",
+            show_default=False,
+        ),
+    ] = None,
+    out_dir: OutDirOption = "runs",
+    write: Annotated[
+        bool, typer.Option("--write", help="Write what the scheduler says into the site profile.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what this site offers: scheduler, limits, filesystem, tickets.
+
+    ok is fine; BAD will go wrong; -- is not here, or good to know. Exit code 1 when anything is
+    BAD. Nothing is submitted and, without --write, nothing is written.
+    """
+    measured = Measured()
+    findings = []
+    for finding in _look(_directory(run, out_dir), measured):
+        findings.append(finding)
+        if not as_json:
+            give(finding.line())
+    path = write_profile(measured.slurm) if write else None
+    if as_json:
+        give_json(
+            {
+                "findings": [
+                    {"mark": each.mark, "about": each.about, "text": each.text} for each in findings
+                ],
+                "slurm": measured.slurm.model_dump() if measured.slurm else None,
+                "written": path,
+            }
+        )
+    wrong = sum(finding.mark == "BAD" for finding in findings)
+    if wrong:
+        raise Refusal(
+            f"{wrong} of {len(findings)} findings are BAD", hint="see the lines marked BAD"
+        )
+
+
+def _look(directory: str, measured: Measured) -> Iterator[Finding]:
+    yield from look_at_tools()
+    yield from look_at_slurm(measured)
+    yield from look_at_htcondor(filesystem_of(directory))
+    yield look_at_profile(measured.slurm)
+    yield from look_at_directory(directory, scheduler=measured.slurm is not None)
+    yield from look_at_tickets(filesystem_of(directory))
+
+
+def _directory(run: str | None, out_dir: str) -> str:
+    """Return the directory to look at: the one named, or where the next run would lie.
+
+    Raises:
+        UserError: the one named does not exist.
+    """
+    path = os.path.abspath(out_dir if run is None else run)
+    if run is not None and not os.path.exists(path):
+        raise UserError("there is no such run", where=path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path

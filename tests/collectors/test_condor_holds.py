@@ -1,0 +1,36 @@
+"""The table of holds in the documentation is the one that verdicts are made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collectors.condor_holds import hold, known_holds
+from manifest.states import allowed
+
+PAGE = Path(__file__).parents[2] / "docs" / "htcondor.md"
+
+
+def test_the_page_has_the_table() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    shown = [line for line in lines if line.startswith("| ") and line[2].isdigit()]
+    made = [f"| {c} | {h.cause} | {h.meaning} | {h.advice} |" for c, h in known_holds().items()]
+    assert shown == made
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "cause"),
+    [
+        (21, 102, "oom"), (34, 102, "oom"), (34, 0, "oom"), (34, 104, "disk"), (21, 104, "disk"),
+        (21, 7, "held_policy"), (13, 2, "stage_in"), (12, 2, "stage_out"), (6, 13, "setup"),
+        (47, 0, "timeout"), (1, 0, "held_policy"), (4711, 0, "held_policy"),
+        (None, None, "held_policy"),
+    ],
+)  # fmt: skip
+def test_codes_have_causes(code: int | None, subcode: int | None, cause: str) -> None:
+    assert hold(code, subcode).cause == cause
+
+
+def test_every_cause_may_be_that_of_a_held_shard() -> None:
+    assert all(allowed("held", meaning.cause) for meaning in known_holds().values())
