@@ -114,10 +114,14 @@ class Slurm(Cluster):
         wanted = {str(job) for job in jobs}
 
         def ended() -> bool:
-            if set(self.squeue(wanted).values()) & UNFINISHED:
+            elements = self.squeue(wanted)
+            if set(elements.values()) & UNFINISHED:
                 return False
             rows = self.sacct(wanted, "JobID", "State", "WorkDir")
             listed = {row["JobID"] for row in rows}
+            # One element's row does not speak for its array: accounting hears of each by itself.
+            if not elements.keys() <= listed:
+                return False
             listed |= {native.partition("_")[0] for native in listed}
             done = all(row["WorkDir"] and row["State"] not in UNFINISHED for row in rows)
             return done and wanted <= listed

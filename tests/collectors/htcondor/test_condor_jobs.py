@@ -1,4 +1,4 @@
-"""Events folded into the course of a job: disorder within a second, gaps, and what belongs together."""
+"""Events folded into the course of a job: disorder within a second, gaps, what belongs together."""
 
 from __future__ import annotations
 
