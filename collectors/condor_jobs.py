@@ -110,6 +110,9 @@ def _in_order(rows: list[Row], so_far: Course) -> Iterator[Row]:
         waiting = list(same)
         while waiting:
             can = _CAN_FOLLOW[so_far.state]
+            kinds = {row[0] for row in waiting}
+            if EVICTED in kinds and EXECUTE not in kinds:  # from where it could not be started
+                can = can | {EVICTED}
             at = next((i for i, row in enumerate(waiting) if row[0] in can), 0)
             yield waiting.pop(at)
 

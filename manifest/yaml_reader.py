@@ -192,6 +192,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, source: str) -> UserEr
     if first == "{%" or (first and first in "%@`*&!"):
         what = f"a value that begins with {first} needs quotes"
         return UserError(what, where=where, hint=_quote_hint(text, index))
+    if "nesting depth" in problem:  # newer libyaml gives up by itself, further in than we do
+        return UserError(f"blocks and lists nest more than {DEPTH} deep here", where=where)
     hint = None
     if problem.startswith("mapping values are not allowed"):
         hint = 'quote a value that has ": " in it'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,16 @@ from tests.clusters.daemons import ClusterError
 NAME = "farmer"
 
 
+def _useradd() -> str:
+    return shutil.which("useradd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin") or "useradd"
+
+
 def account() -> pwd.struct_passwd:
     """The user, made when this machine does not have it yet."""
     try:
         return pwd.getpwnam(NAME)
     except KeyError:
-        argv = ["useradd", "--create-home", "--home-dir", f"/home/{NAME}", "--shell", "/bin/bash"]
+        argv = [_useradd(), "--create-home", "--home-dir", f"/home/{NAME}", "--shell", "/bin/bash"]
         done = subprocess.run([*argv, NAME], capture_output=True, text=True, check=False)
         if done.returncode not in {0, 9}:  # 9: another test run was faster
             raise ClusterError(f"useradd {NAME}: {done.stderr.strip()}") from None
