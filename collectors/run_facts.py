@@ -11,6 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from manifest.errors import UserError
+from manifest.file_table import Found, file_lists, read_table
 from manifest.layout import is_nested
 from manifest.spec import Spec
 from manifest.splitting import Part, plan_parts
@@ -25,6 +26,8 @@ class RunFacts:
     spec: Spec
     parts: dict[str | None, Part]
     shards: int
+    found: Found
+    """The files of its components."""
     fixed_paths: dict[str, str] | None
     """Output paths by name when all shards share them, else None: see ``output_paths``."""
 
@@ -84,11 +87,12 @@ def read_facts(run: str) -> RunFacts:
         ) from error
     except ValidationError as error:
         raise _damaged(error.errors()[0]["msg"], path) from error
-    parts = {part.name: part for part in plan_parts(spec)}
+    found = read_table(run)
+    parts = {part.name: part for part in plan_parts(spec, file_lists(found))}
     fixed: dict[str, str] | None = {name: out.path for name, out in spec.outputs.items()}
     if os.path.isdir(os.path.join(run, "plan", "outputs")):
         fixed = None
-    return RunFacts(run, spec, parts, sum(p.shards for p in parts.values()), fixed)
+    return RunFacts(run, spec, parts, sum(p.shards for p in parts.values()), found, fixed)
 
 
 def _damaged(why: str, path: str) -> UserError:

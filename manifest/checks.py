@@ -58,6 +58,15 @@ class CsvCheck(Frozen):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
+class RootCheck(Frozen):
+    """Rules for a ROOT file; that it is whole and can be read is asked in any case."""
+
+    keys: tuple[str, ...] = ()
+    """Objects that must be in it, by their path inside the file (``histograms/mass``)."""
+    trees: dict[str, Annotated[str, AfterValidator(_is_amount)]] = Field(default_factory=dict)
+    """Tree -> its number of entries: digits, ``shard.size`` or ``work.count``."""
+
+
 def _true_is_plain(value: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever stood there)
     return {} if value in ("true", True) else value
 
@@ -70,24 +79,27 @@ class TextRule(Frozen):
 
 
 class Check(TextRule):
-    """Everything that can be asked of one output file."""
+    """Everything that can be asked of one output file, or of the files of an output directory."""
 
     min_size: Bytes | None = None
     json_: Annotated[JsonCheck | None, BeforeValidator(_true_is_plain)] = Field(
         default=None, alias="json"
     )
     csv: Annotated[CsvCheck | None, BeforeValidator(_true_is_plain)] = None
+    root: Annotated[RootCheck | None, BeforeValidator(_true_is_plain)] = None
     command: tuple[str, ...] = ()
     """Run by ``collect`` in the attempt directory with the output's path as last argument;
     exit code 0 means good, the last line it prints is the evidence otherwise."""
 
 
-class MergeSpec(Frozen):
-    """How the accepted outputs become one."""
+Kind = Literal[
+    "toys", "csv", "json-lines", "text", "root", "cutflow", "counters", "copy-first", "command"
+]
 
-    kind: Literal["toys", "csv", "json-lines", "text", "command"]
-    output: str | None = None
-    """Which declared output is merged; may be left out when the spec declares just one."""
+
+class _Settings(Frozen):
+    """What the kinds of merge can be told; each setting belongs to some of them."""
+
     key: tuple[str, ...] = ()
     """csv, json-lines: columns/fields that together must be unique over all shards."""
     group_by: tuple[str, ...] = ()
@@ -95,22 +107,73 @@ class MergeSpec(Frozen):
     source_column: str | None = None
     """csv: a column added at the end with the name of the shard that a row came from."""
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    same: bool = False
+    """copy-first: refuse when the other files differ from the first, instead of warning."""
     command: tuple[str, ...] = ()
     """command: argument list; a word that is exactly ``{{ merge.inputs }}`` becomes all input
     paths, ``{{ merge.list }}`` a file with one path a line, ``{{ merge.output }}`` the result."""
-    extension: str | None = None
-    """Suffix of the default result RUN/merged.<ext>."""
     check: Check | None = None
+
+    def _refuse_foreign(self, kind: Kind) -> Self:
+        """Refuse settings that this kind of merge would ignore."""
+        for name, kinds in _SETTINGS.items():
+            if name in self.model_fields_set and kind not in kinds:
+                raise ValueError(f"{name} is for {' and '.join(kinds)}, not for kind {kind}")
+        if kind == "command" and "{{ merge.output }}" not in self.command:
+            raise ValueError('the command needs a word that is exactly "{{ merge.output }}"')
+        return self
+
+
+class MergeSettings(_Settings):
+    """How files become one."""
+
+    kind: Kind
+    extension: str | None = None
+    """Suffix of a result that has no name yet (RUN/merged.<ext>, tables of ``group_by``)."""
 
     @model_validator(mode="after")
     def _belongs_to_kind(self) -> Self:
-        """Refuse settings that this kind of merge would ignore."""
-        for name, kinds in _SETTINGS.items():
-            if name in self.model_fields_set and self.kind not in kinds:
-                raise ValueError(f"{name} is for {' and '.join(kinds)}, not for kind {self.kind}")
-        if self.kind == "command" and "{{ merge.output }}" not in self.command:
-            raise ValueError('the command needs a word that is exactly "{{ merge.output }}"')
+        return self._refuse_foreign(self.kind)
+
+
+class MergeRule(MergeSettings):
+    """How the files that a pattern names become one."""
+
+    files: str = Field(min_length=1)
+    """A pattern without ``/`` is compared with a file's base name, one with ``/`` with its path in
+    the attempt directory (fnmatch, case-sensitive)."""
+
+
+class MergeSpec(_Settings):
+    """How the accepted outputs become one, or one of each kind a component."""
+
+    kind: Kind | None = None
+    extension: str | None = None
+    """Suffix of the default result RUN/merged.<ext>."""
+    output: str | None = None
+    """Which declared output is merged; may be left out when the spec declares just one."""
+    by: Literal["component"] | None = None
+    """component: a result for each component, RUN/merged/<component>/."""
+    rules: tuple[MergeRule, ...] = ()
+    """With ``by``: what is done with which files; the first rule that fits a file counts."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.kind is None) == (not self.rules):
+            raise ValueError("say how to merge: exactly one of kind: and rules:")
+        if self.kind is not None:
+            return self._refuse_foreign(self.kind)
+        if self.by is None:
+            raise ValueError("rules: need by: component")
+        for name in ("output", "extension", *_Settings.model_fields):
+            if name in self.model_fields_set:
+                raise ValueError(f"{name}: goes with kind:; with rules: each rule has its own")
         return self
+
+    def settings(self) -> MergeSettings:
+        """Return what ``kind`` is told."""
+        names = self.model_fields_set & MergeSettings.model_fields.keys()
+        return MergeSettings(**{name: getattr(self, name) for name in names})
 
 
 _SETTINGS = {
@@ -118,6 +181,7 @@ _SETTINGS = {
     "group_by": ("csv",),
     "source_column": ("csv",),
     "delimiter": ("csv",),
+    "same": ("copy-first",),
     "command": ("command",),
 }
 """Setting of a merge -> the kinds that use it."""

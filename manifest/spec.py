@@ -12,20 +12,16 @@ from manifest.htcondor_section import Htcondor
 from manifest.names import SafeName
 from manifest.slurm_section import Slurm
 from manifest.units import Bytes, Seconds
+from manifest.work import FileWork, Work
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Read-only in bash (an assignment would end the job) or the payload's own.
 _RESERVED_ENV = {"UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"}
 MAX_WORD_BYTES = 131_071  # MAX_ARG_STRLEN of Linux is 131,072 with the closing NUL: execve(2)
-_LARGEST = (1 << 63) - 1  # base + start stays within the 64 bits of everybody's integers
 
 
 def _path_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
     return {"path": value} if isinstance(value, str) else value
-
-
-def _seed_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
-    return value if isinstance(value, dict | Seed) else {"base": value}
 
 
 def _threads(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
@@ -35,33 +31,6 @@ def _threads(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
             raise ValueError(message)
         return int(value)
     return value
-
-
-class Seed(Frozen):
-    """Either ``base`` (a shard's seed is base + start) or ``spawn`` (independent streams)."""
-
-    base: int | None = Field(default=None, ge=0, le=_LARGEST)
-    spawn: int | None = Field(default=None, ge=0, le=_LARGEST)
-    bits: int = Field(default=63, ge=16, le=64)
-    """Width of spawned seeds; 29 keeps them below Pythia's 900,000,000."""
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.base is None) == (self.spawn is None):
-            message = "a seed is a number, or {spawn: NUMBER} for independent streams"
-            raise ValueError(message)
-        return self
-
-
-SeedField = Annotated[Seed, BeforeValidator(_seed_short_form)]
-
-
-class Work(Frozen):
-    """What is to be done in all."""
-
-    count: int = Field(gt=0, le=_LARGEST)
-    """Number of equal units (toys, events) to divide."""
-    seed: SeedField | None = None
 
 
 class Input(Frozen):
@@ -107,13 +76,31 @@ class Logs(Frozen):
     stderr: TextRule | None = None
 
 
-class Component(Frozen):
+class Component(FileWork):
     """A named part of a run with its own work, resources and parameters."""
 
-    work: Work
+    work: Work | None = None
+    """``files:`` and how they are split may stand in the component itself."""
     shards: int | None = Field(default=None, gt=0)
     resources: Resources | None = None
     params: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_work(self) -> Self:
+        if (self.work is None) == (not self.files):
+            message = "say what this component is made of: exactly one of files: and work:"
+            raise ValueError(message)
+        if self.shards is not None and self.does.is_cut:
+            message = "shards: says how many chunks there are, and so does another key here"
+            raise ValueError(message)
+        return self
+
+    @property
+    def does(self) -> Work:
+        """What is to be done."""
+        if self.work is not None:
+            return self.work
+        return Work.model_construct(**{name: getattr(self, name) for name in FileWork.model_fields})
 
 
 RetryAction = Literal["again", "never", "more_memory", "more_walltime", "more_disk"]
@@ -189,6 +176,11 @@ class Spec(Frozen):
         if not self.outputs:
             message = "merge.output: there is none, for outputs: declares nothing"
             raise ValueError(message)
+        if self.merge.by == "component" and not self.components:
+            message = "merge.by: there are no components:"
+            raise ValueError(message)
+        if self.merge.rules:
+            return
         if chosen is None and len(self.outputs) != 1:
             message = f"merge.output: name one of the {len(self.outputs)} declared outputs"
             raise ValueError(message)

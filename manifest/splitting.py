@@ -1,15 +1,19 @@
-"""Splitting work into shards, and the seeds of the shards. Pure, and lazy in the shards."""
+"""The rows of a plan: components one after the other, their shards, names and seeds. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from manifest.chunks import FileList, cuts, number_of_shards, total
 from manifest.errors import UserError
-from manifest.spec import Component, Seed, Spec
+from manifest.spec import Component, Spec
+from manifest.work import Seed, Work
+
+_SHARD, _CHUNK = "_s", "_Chunk"
 
 
 class Row(NamedTuple):
@@ -26,6 +30,12 @@ class Row(NamedTuple):
     seed: int | None
     part: int
     """Number of the shard within its component, from 0."""
+    file: int = 0
+    """Its first file, counted in its component."""
+    files: int = 0
+    """Number of its files."""
+    first: int = 0
+    """First event in its file, where files are cut by events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +47,26 @@ class Part:
     first: int
     """Index of its first shard."""
     shards: int
-    seed: Seed | None
+    work: Work
+    wanted: int
+    """Shards that were asked for."""
+    found: FileList | None = None
+    """Its files."""
+
+    @property
+    def seed(self) -> Seed | None:
+        """Return what the seeds of its shards are made from."""
+        return self.work.seed
 
     @property
     def count(self) -> int:
-        """Return the units of work of this component."""
-        return self.component.work.count
+        """Return the units, files or events of this component."""
+        return total(self.work, self.found)
+
+    @property
+    def chunked(self) -> bool:
+        """Return whether its shards are chunks of files; what is not split keeps its name."""
+        return self.found is not None and (self.work.is_cut or self.shards > 1)
 
     def seed_range(self) -> tuple[int, int] | None:
         """Return [low, high) of the seeds that its units use, for base + start seeds."""
@@ -51,18 +75,12 @@ class Part:
         return self.seed.base, self.seed.base + self.count
 
 
-def split_count(count: int, shards: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, size) of contiguous shards; the first ``count % shards`` have one unit more."""
-    size, extra = divmod(count, shards)
-    start = 0
-    for index in range(shards):
-        mine = size + (index < extra)
-        yield start, mine
-        start += mine
-
-
-def plan_parts(spec: Spec) -> list[Part]:
+def plan_parts(spec: Spec, found: Mapping[str | None, FileList] | None = None) -> list[Part]:
     """Place the components one after the other.
+
+    Args:
+        spec: what the user wants.
+        found: the files of each component that works on files.
 
     Raises:
         UserError: a component has fewer units than shards, or two share seeds.
@@ -70,16 +88,18 @@ def plan_parts(spec: Spec) -> list[Part]:
     parts: list[Part] = []
     first = 0
     for name, component in spec.parts():
-        shards = component.shards or spec.shards
-        if shards > component.work.count:
+        work, wanted = component.does, component.shards or spec.shards
+        files = (found or {}).get(name) if work.files else None
+        shards = number_of_shards(work, wanted, files)
+        count = total(work, files)
+        if not work.files and shards > count:
             label = f"components.{name}" if name else "work"
             raise UserError(
-                f"{shards} shards of {component.work.count} units: "
-                f"{shards - component.work.count} would be empty",
+                f"{shards} shards of {count} units: {shards - count} would be empty",
                 where=f"{label}.count, shards",
-                hint=f"ask for at most {component.work.count} shards",
+                hint=f"ask for at most {count} shards",
             )
-        parts.append(Part(name, component, first, shards, component.work.seed))
+        parts.append(Part(name, component, first, shards, work, wanted, files))
         first += shards
     _refuse_shared_seeds(parts)
     if spec.shard_name is None:
@@ -124,19 +144,21 @@ def _refuse_narrow_seeds(part: Part, parts: list[Part]) -> None:
 
 def _refuse_shared_names(parts: list[Part]) -> None:
     """Refuse a component named like a shard of another: ``a_s0`` beside ``a`` of 2 shards."""
-    known = {part.name: part for part in parts if part.name and part.shards > 1}
+    known = {part.name: part for part in parts if part.name}
     for part in parts:
-        stem, _, digits = (part.name or "").rpartition("_s")
-        other = known.get(stem)
-        if part.shards > 1 or other is None or not digits.isdecimal():
-            continue
-        number = int(digits)
-        if number < other.shards and part.name == _default_name(other, number):
-            raise UserError(
-                f"component '{part.name}' is named like shard {number} of component '{stem}'",
-                where=f"components.{part.name}",
-                hint="give it another name",
-            )
+        for mark in (_SHARD, _CHUNK):
+            stem, _, digits = (part.name or "").rpartition(mark)
+            other = known.get(stem)
+            if other is None or not digits.isdecimal():
+                continue
+            number = int(digits)
+            names = {_default_name(part, 0), _default_name(part, part.shards - 1)}
+            if number < other.shards and _default_name(other, number) in names:
+                raise UserError(
+                    f"component '{part.name}' is named like shard {number} of component '{stem}'",
+                    where=f"components.{part.name}",
+                    hint="give it another name",
+                )
 
 
 def _spans(parts: list[Part]) -> list[tuple[int, int]]:
@@ -160,16 +182,19 @@ def rows(parts: list[Part]) -> Iterator[Row]:
     spawned: set[int] = set()
     spans = _spans(parts)
     for part in parts:
-        for number, (start, size) in enumerate(split_count(part.count, part.shards)):
-            seed = _seed(part, number, start, spawned, spans)
+        for number, cut in enumerate(cuts(part.work, part.wanted, part.found)):
+            seed = _seed(part, number, cut.start, spawned, spans)
             yield Row(
                 part.first + number,
                 _default_name(part, number),
                 part.name,
-                start,
-                size,
+                cut.start,
+                cut.size,
                 seed,
                 number,
+                cut.file,
+                cut.files,
+                cut.first,
             )
 
 
@@ -192,7 +217,9 @@ def _seed(
 
 
 def _default_name(part: Part, number: int) -> str:
+    if part.chunked:
+        return f"{part.name or ''}{_CHUNK}{number}".removeprefix("_")
     width = len(str(part.shards - 1))
     if part.name is None:
         return f"s{number:0{width}}"
-    return part.name if part.shards == 1 else f"{part.name}_s{number:0{width}}"
+    return part.name if part.shards == 1 else f"{part.name}{_SHARD}{number:0{width}}"

@@ -9,19 +9,27 @@ from itertools import islice
 from typing import Any
 
 from manifest.errors import UserError
+from manifest.file_table import Found, file_lists
 from manifest.layout import BLOCK
 from manifest.names import name_problem
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
 from renderer.block_template import BlockRow, BlockTemplate, Segments, segment_of
+from renderer.component_files import find_files
 from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
-from renderer.words import Names, Runtime, Word, parse_word
+from renderer.words import EACH_FILE, Names, Runtime, Word, parse_word
 
-SHARD_FIELDS = ("index", "total", "name", "start", "size", "seed", "component")
+SHARD_FIELDS = ("index", "total", "name", "start", "size", "seed", "component", "first_event")
 PART_FIELDS = ("index", "total")
 WORK_FIELDS = ("count", "seed")
 SCRIPT = Runtime("plan", "script")
+CHUNK_WORDS = {
+    Runtime("chunk", "files"): '"${fh_files[@]}"',
+    Runtime("chunk", "comma"): '"$fh_comma"',
+    Runtime("chunk", "list"): '"$FARMHAND_FILES"',
+}
+"""The files of a shard, as the payload's shell spells them."""
 
 
 @dataclass
@@ -38,6 +46,8 @@ class Plan:
     env: list[tuple[str, str]]
     outputs: dict[str, Word]
     names: Word | None
+    found: Found = field(default_factory=dict)
+    """The files of components."""
     shards: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +61,8 @@ def make_plan(spec: Spec, base: str) -> Plan:
     Raises:
         UserError: anything that would make a shard fail for a reason known now.
     """
-    parts = plan_parts(spec)
+    found = find_files(spec, base)
+    parts = plan_parts(spec, file_lists(found))
     if spec.workdir is None:
         refuse_literal_files(spec.command, base, "command")
         refuse_literal_files(("", *spec.arguments), base, "arguments")
@@ -59,6 +70,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
     names = _names(spec, parts)
     spell = {Runtime("inputs", name): word for name, word in inputs.words.items()}
     spell[Runtime("attempt", "dir")] = '"$FARMHAND_ATTEMPT"'
+    spell |= CHUNK_WORDS
     spell[SCRIPT] = '"$FARMHAND_RUN"/plan/script'
     segments = Segments(spell)
     outputs: dict[str, Word] = {}
@@ -77,16 +89,26 @@ def make_plan(spec: Spec, base: str) -> Plan:
         )
     argv = [segments.shell_word(word) for word in _command(spec, names)]
     env = [
-        (name, segments.shell_word(parse_word(text, f"env.{name}", names)))
-        for name, text in spec.env.items()
+        (name, segments.shell_word(_env_word(name, text, names))) for name, text in spec.env.items()
     ]
     pattern = _name_pattern(spec, names)
-    return Plan(spec, base, parts, inputs, segments, argv, env, outputs, pattern)
+    return Plan(spec, base, parts, inputs, segments, argv, env, outputs, pattern, found)
 
 
-def planned_only(spec: Spec) -> Plan:
-    """Work out the rows of a spec whose inputs were found before; good for ``plan_blocks``."""
-    parts = plan_parts(spec)
+def _env_word(name: str, text: str, names: Names) -> Word:
+    word = parse_word(text, f"env.{name}", names)
+    if EACH_FILE in word.pieces:
+        raise UserError(
+            "a variable holds one text, and {{ chunk.files }} is one word for each file",
+            where=f"env.{name}",
+            hint="use {{ chunk.comma }}, or {{ chunk.list }}, a file with one name a line",
+        )
+    return word
+
+
+def planned_only(spec: Spec, found: Found) -> Plan:
+    """Work out the rows of a spec whose files were found before; good for ``plan_blocks``."""
+    parts = plan_parts(spec, file_lists(found))
     names = _names(spec, parts)
     pattern = _name_pattern(spec, names)
     return Plan(spec, "", parts, Inputs({}, ()), Segments({}), [], [], {}, pattern)
@@ -106,6 +128,7 @@ def _name_pattern(spec: Spec, names: Names) -> Word | None:
 
 
 def _names(spec: Spec, parts: list[Part]) -> Names:
+    by_files = any(part.found is not None for part in parts)
     params = set(parts[0].component.params)
     for part in parts[1:]:
         params &= part.component.params.keys()
@@ -121,6 +144,7 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
             "params": sorted(params),
             "inputs": list(spec.inputs),
             "outputs": list(spec.outputs),
+            "chunk": tuple(field.name for field in CHUNK_WORDS) if by_files else (),
             "attempt": ("dir",),
         },
         constants,
@@ -131,6 +155,9 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
 def _absent(parts: list[Part]) -> dict[tuple[str, str], str]:
     """Return what to do about fields that some components have and others lack."""
     found: dict[tuple[str, str], str] = {}
+    if not any(part.found is not None for part in parts):
+        hint = "a shard has files where the work is files: (docs/components.md)"
+        found |= {("chunk", field.name): hint for field in CHUNK_WORDS}
     for part in parts:
         owner = f"components.{part.name}." if part.name else ""
         if part.seed is None:
@@ -202,7 +229,8 @@ def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[
     parts = iter(plan.parts)
     part = next(parts)
     work, params = work_fields(part), dict(part.component.params)
-    for index, name, component, start, size, seed, number in block:
+    for row in block:
+        index, name, component, start, size, seed, number = row[:7]
         while index >= part.first + part.shards:
             part = next(parts)
             work, params = work_fields(part), dict(part.component.params)
@@ -213,6 +241,7 @@ def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[
             "start": start,
             "size": size,
             "component": component,
+            "first_event": row.first,
         }
         if seed is not None:
             shard["seed"] = seed

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from manifest import file_table
 from manifest.errors import UserError
 from manifest.layout import BLOCK, is_nested
 from manifest.rows import SEPARATOR
@@ -71,6 +72,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
         "inputs.json",
         orjson.dumps([item.row() for item in plan.inputs.files], option=orjson.OPT_INDENT_2),
     )
+    if plan.found:
+        writer.write(file_table.NAME, file_table.table_of(plan.found))
     if plan.spec.script is not None:
         runnable = 0o755 if plan.spec.script.startswith("#!") else 0o644
         writer.write("script", plan.spec.script.encode(), mode=runnable)
@@ -81,6 +84,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
     templated = any("{{" in output.path for output in plan.spec.outputs.values())
     for number, block in enumerate(plan_blocks(plan)):
         writer.write(f"args/{number}", lines.render(block_rows(block, plan)).encode("ascii"))
+        if plan.found:
+            writer.write(f"files/{number}", _chunk_lines(plan, block))
         if templated:
             writer.write(f"outputs/{number}", _output_lines(plan, block))
         planned.append(SEPARATOR.join(map(plan_row, block)))
@@ -104,6 +109,18 @@ def first_result(row: Row) -> bytes:
         f'{{"shard_index":{row.shard},"name":"{row.name}","state":"planned","cause":null,'
         '"evidence":"no record yet","accepted_attempts":[],"attempts":[]}'
     ).encode()
+
+
+def _chunk_lines(plan: Plan, block: list[Row]) -> bytes:
+    """Return one line of shell words a shard: planned size (-: not known) and name of each file."""
+    lines = []
+    for row in block:
+        files = plan.found.get(row.component, ())[row.file : row.file + row.files]
+        sizes = ("-" if file.size is None else file.size for file in files)
+        lines.append(
+            " ".join(f"{size} {sh(file.path)}" for size, file in zip(sizes, files, strict=True))
+        )
+    return "\n".join([*lines, ""]).encode("ascii")
 
 
 def _output_lines(plan: Plan, block: list[Row]) -> bytes:
@@ -158,6 +175,7 @@ def payload_text(plan: Plan, ids: RunId) -> str:
             )
             for item in plan.inputs.files[:BLOCK]
         ],
+        files=bool(plan.found),
         outputs=[
             (
                 sh(name),

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from manifest.errors import UserError
 from manifest.nearest import nearest
 
-RUNTIME = ("inputs", "outputs", "attempt")
+RUNTIME = ("inputs", "outputs", "chunk", "attempt")
 # A NUL cannot stand in a spec, so nobody can write these: only {{ }} is left of Jinja.
 _NUL = "\0"
 CR = "\0r"  # Jinja's lexer turns every kind of line end into one; this brings \r through it
@@ -61,6 +61,9 @@ class Expression:
 
     node: nodes.Expr
 
+
+EACH_FILE = Runtime("chunk", "files")
+"""The one variable that becomes several words, so it is a word by itself."""
 
 Piece = str | Runtime | Expression
 
@@ -119,7 +122,15 @@ def parse_word(text: str, where: str, names: Names) -> Word:
     for output in tree.body:
         parts = output.nodes if isinstance(output, nodes.Output) else [output]
         pieces += [_piece(node, text, where, names) for node in parts]
-    return Word(where, _joined(pieces))
+    joined = _joined(pieces)
+    if EACH_FILE in joined and len(joined) > 1:
+        raise UserError(
+            "{{ chunk.files }} becomes one word for each file, so nothing may stand beside it",
+            where=f"{where}: {text!r}",
+            hint="make it a word of its own, or use {{ chunk.comma }}: the names with commas "
+            "between them, or {{ chunk.list }}: a file with one name a line",
+        )
+    return Word(where, joined)
 
 
 def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:

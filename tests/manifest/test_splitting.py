@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manifest.chunks import split_count
 from manifest.errors import UserError
 from manifest.spec import Spec
-from manifest.splitting import plan_parts, rows, split_count
+from manifest.splitting import plan_parts, rows
 
 
 @given(count=st.integers(1, 5000), data=st.data())

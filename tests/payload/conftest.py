@@ -49,6 +49,7 @@ def render(**changes: Any) -> str:
         "prologue": "",
         "workdir": "",
         "inputs": [],
+        "files": False,
         "outputs": [],
         "stop_signal": "TERM",
         "kill_after": 1,

@@ -38,6 +38,7 @@ FULL: dict[str, Any] = {
         ("\"$FARMHAND_RUN\"'/plan/stage/specs/spec.json'", 1234, "specs/spec.json"),
         ("'/data/set 1/x.root'", 0, "'/data/set 1/x.root'"),
     ],
+    "files": True,
     "outputs": [
         ("result", "\"$FARMHAND_ATTEMPT\"'/out.json'", 100, True),
         ("log", "\"$FARMHAND_ATTEMPT\"'/log'", 0, False),

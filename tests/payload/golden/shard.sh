@@ -301,17 +301,9 @@ fh_orphan() {
 }
 
 
-fh_stage_in() {
-  local fh_paths fh_planned fh_shown fh_sizes=() fh_i
-  fh_paths=(
-    "$FARMHAND_RUN"'/plan/stage/specs/spec.json'
-    '/data/set 1/x.root'
-  )
-  fh_planned=(1234 0)
-  fh_shown=(
-    specs/spec.json
-    '/data/set 1/x.root'
-  )
+fh_compare() {
+  local fh_sizes=() fh_i
+  [[ -n ${fh_paths[0]-} ]] || return 0
   mapfile -t fh_sizes < <(stat -L -c %s -- "${fh_paths[@]}" 2>/dev/null)
   [[ "${fh_sizes[*]}" != "${fh_planned[*]}" ]] || return 0
   for fh_i in "${!fh_paths[@]}"; do
@@ -325,6 +317,46 @@ fh_stage_in() {
     fh_note="input ${fh_shown[fh_i]}: ${fh_sizes[0]:-unknown} bytes, planned ${fh_planned[fh_i]}"
     return 1
   done
+}
+
+fh_stage_in() {
+  local fh_paths fh_planned fh_shown
+  fh_paths=(
+    "$FARMHAND_RUN"'/plan/stage/specs/spec.json'
+    '/data/set 1/x.root'
+  )
+  fh_planned=(1234 0)
+  fh_shown=(
+    specs/spec.json
+    '/data/set 1/x.root'
+  )
+  fh_compare
+}
+
+fh_chunk() {
+  local fh_line=() fh_paths=() fh_planned=() fh_shown=() fh_path
+  fh_files=() fh_comma=''
+  if ! mapfile -t -s $((fh_index % 1000)) -n 1 fh_line <"$fh_run/plan/files/$fh_block"; then
+    fh_note="cannot read plan/files/$fh_block: is the run directory whole?"
+    return 1
+  fi
+  set --
+  eval "set -- ${fh_line[0]}"
+  while [[ $# -ge 2 ]]; do
+    fh_path=$2
+    if [[ $1 != - ]]; then
+      [[ -z ${fh_brought-} ]] || fh_path=$fh_brought/${2##*/}
+      fh_paths+=("$fh_path") fh_planned+=("$1") fh_shown+=("$2")
+    fi
+    fh_files+=("$fh_path")
+    fh_comma+=${fh_comma:+,}$fh_path
+    shift 2
+  done
+  if ! { [[ -z ${fh_files[0]-} ]] || printf '%s\n' "${fh_files[@]}"; } >"$FARMHAND_FILES"; then
+    fh_note="cannot write $FARMHAND_FILES"
+    return 1
+  fi
+  fh_compare
 }
 
 fh_check_outputs() {
@@ -508,6 +540,7 @@ fh_shard() {
   shift 4
   export FARMHAND_ATTEMPT=$fh_run/$fh_dir
   export FARMHAND_ITEMS=$FARMHAND_ATTEMPT/items FARMHAND_LEDGER=$FARMHAND_ATTEMPT/ledger
+  export FARMHAND_FILES=$FARMHAND_ATTEMPT/files
   for fh_why in 0.2 0.6 1.8 ''; do
     mkdir -p -- "$FARMHAND_ATTEMPT"
     [[ ! -d $FARMHAND_ATTEMPT && -n $fh_why && -z $fh_stop ]] || break
@@ -523,6 +556,10 @@ fh_shard() {
     return
   fi
   if [[ -z $fh_stop ]] && ! fh_stage_in "$@" && [[ -z $fh_stop ]]; then
+    fh_end 92 stage_in "$fh_note"
+    return
+  fi
+  if [[ -z $fh_stop ]] && ! fh_chunk && [[ -z $fh_stop ]]; then
     fh_end 92 stage_in "$fh_note"
     return
   fi
@@ -596,7 +633,7 @@ fh_main() {
   fh_json "$fh_boot" && fh_boot_json=$fh_quoted
 
   fh_where=''
-  export -n fh_node fh_array
+  export -n fh_node fh_array fh_brought
   [[ -z ${fh_node-} ]] || { fh_json "$fh_node" && fh_where=",\"node\":$fh_quoted"; }
   [[ -z ${fh_array-} ]] || { fh_json "$fh_array" && fh_where+=",\"array\":$fh_quoted"; }
 
@@ -660,6 +697,7 @@ fh_main "$@"
 #   FARMHAND_CPUS            cores it may use
 #   FARMHAND_ITEMS           $FARMHAND_ATTEMPT/items
 #   FARMHAND_LEDGER          $FARMHAND_ATTEMPT/ledger
+#   FARMHAND_FILES           $FARMHAND_ATTEMPT/files: the shard's own files, one a line
 #   OMP_NUM_THREADS and its kin (OPENBLAS MKL VECLIB BLIS _NUM_THREADS, NUMEXPR_NUM_THREADS)
 # and its own environment otherwise; stdin is /dev/null; a umask that locks the owner out is relaxed.
 #

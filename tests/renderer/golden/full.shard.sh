@@ -301,17 +301,9 @@ fh_orphan() {
 }
 
 
-fh_stage_in() {
-  local fh_paths fh_planned fh_shown fh_sizes=() fh_i
-  fh_paths=(
-    "$FARMHAND_RUN"/plan/stage/in/config.json
-    "$FARMHAND_RUN"/plan/stage/$'in/data/\303\251 1.bin'
-  )
-  fh_planned=(28 5)
-  fh_shown=(
-    in/config.json
-    $'in/data/\303\251 1.bin'
-  )
+fh_compare() {
+  local fh_sizes=() fh_i
+  [[ -n ${fh_paths[0]-} ]] || return 0
   mapfile -t fh_sizes < <(stat -L -c %s -- "${fh_paths[@]}" 2>/dev/null)
   [[ "${fh_sizes[*]}" != "${fh_planned[*]}" ]] || return 0
   for fh_i in "${!fh_paths[@]}"; do
@@ -325,6 +317,20 @@ fh_stage_in() {
     fh_note="input ${fh_shown[fh_i]}: ${fh_sizes[0]:-unknown} bytes, planned ${fh_planned[fh_i]}"
     return 1
   done
+}
+
+fh_stage_in() {
+  local fh_paths fh_planned fh_shown
+  fh_paths=(
+    "$FARMHAND_RUN"/plan/stage/in/config.json
+    "$FARMHAND_RUN"/plan/stage/$'in/data/\303\251 1.bin'
+  )
+  fh_planned=(28 5)
+  fh_shown=(
+    in/config.json
+    $'in/data/\303\251 1.bin'
+  )
+  fh_compare
 }
 
 fh_check_outputs() {
@@ -588,7 +594,7 @@ fh_main() {
   fh_json "$fh_boot" && fh_boot_json=$fh_quoted
 
   fh_where=''
-  export -n fh_node fh_array
+  export -n fh_node fh_array fh_brought
   [[ -z ${fh_node-} ]] || { fh_json "$fh_node" && fh_where=",\"node\":$fh_quoted"; }
   [[ -z ${fh_array-} ]] || { fh_json "$fh_array" && fh_where+=",\"array\":$fh_quoted"; }
 

@@ -505,7 +505,7 @@ fh_main() {
   fh_json "$fh_boot" && fh_boot_json=$fh_quoted
 
   fh_where=''
-  export -n fh_node fh_array
+  export -n fh_node fh_array fh_brought
   [[ -z ${fh_node-} ]] || { fh_json "$fh_node" && fh_where=",\"node\":$fh_quoted"; }
   [[ -z ${fh_array-} ]] || { fh_json "$fh_array" && fh_where+=",\"array\":$fh_quoted"; }
 

@@ -1,0 +1,93 @@
+"""Cutting the work of a component into shards. Pure, and lazy in the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from manifest.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """The files of a component in the order that the plan has fixed; one entry a file."""
+
+    paths: tuple[str, ...]
+    """Absolute paths and URLs."""
+    events: tuple[int, ...] | None = None
+    """Events in each, where they are known."""
+
+
+class Cut(NamedTuple):
+    """The work of one shard: units, files, or events of one file."""
+
+    start: int
+    """First unit, file or event, counted over the whole component."""
+    size: int
+    """Number of units, files or events; never 0."""
+    file: int = 0
+    """First of its files."""
+    files: int = 0
+    """Number of its files; 0: the work is not files."""
+    first: int = 0
+    """First event in its file, where files are cut by events."""
+
+
+def total(work: Work, found: FileList | None) -> int:
+    """Return the number of units, files or events in all."""
+    if work.count is not None:
+        return work.count
+    assert found is not None  # noqa: S101 (files are found before they are counted)
+    return sum(found.events or ()) if work.events_per_chunk else len(found.paths)
+
+
+def number_of_shards(work: Work, wanted: int, found: FileList | None) -> int:
+    """Return how many shards there are; of files there may be fewer than ``wanted``."""
+    if work.count is not None:
+        return wanted
+    assert found is not None  # noqa: S101 (as above)
+    if work.events_per_chunk:
+        return sum(-(-events // work.events_per_chunk) for events in found.events or ())
+    return -(-len(found.paths) // _group(work, wanted, len(found.paths)))
+
+
+def cuts(work: Work, wanted: int, found: FileList | None) -> Iterator[Cut]:
+    """Yield the shards' work in order; together they cover everything once."""
+    if work.count is not None:
+        yield from (Cut(start, size) for start, size in split_count(work.count, wanted))
+        return
+    assert found is not None  # noqa: S101 (as above)
+    if work.events_per_chunk:
+        yield from _ranges(found.events or (), work.events_per_chunk)
+        return
+    files = len(found.paths)
+    group = _group(work, wanted, files)
+    for start in range(0, files, group):
+        size = min(group, files - start)
+        yield Cut(start, size, start, size)
+
+
+def _group(work: Work, wanted: int, files: int) -> int:
+    """Return how many files a chunk has."""
+    if work.one_per_file:
+        return 1
+    return work.files_per_chunk or -(-files // (work.split or wanted))
+
+
+def _ranges(events: tuple[int, ...], most: int) -> Iterator[Cut]:
+    offsets = accumulate(events, initial=0)
+    for number, (count, offset) in enumerate(zip(events, offsets, strict=False)):
+        for first in range(0, count, most):
+            yield Cut(offset + first, min(most, count - first), number, 1, first)
+
+
+def split_count(count: int, shards: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, size) of contiguous shards; the first ``count % shards`` have one unit more."""
+    size, extra = divmod(count, shards)
+    start = 0
+    for index in range(shards):
+        mine = size + (index < extra)
+        yield start, mine
+        start += mine

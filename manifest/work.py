@@ -1,0 +1,100 @@
+"""What is to be done: a number of equal units, or files that are cut into chunks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from manifest.checks import Frozen
+
+_LARGEST = (1 << 63) - 1  # base + start stays within the 64 bits of everybody's integers
+
+
+def _seed_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
+    return value if isinstance(value, dict | Seed) else {"base": value}
+
+
+def _one_file(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
+    return [value] if isinstance(value, str | dict | FileCommand) else value
+
+
+class Seed(Frozen):
+    """Either ``base`` (a shard's seed is base + start) or ``spawn`` (independent streams)."""
+
+    base: int | None = Field(default=None, ge=0, le=_LARGEST)
+    spawn: int | None = Field(default=None, ge=0, le=_LARGEST)
+    bits: int = Field(default=63, ge=16, le=64)
+    """Width of spawned seeds; 29 keeps them below Pythia's 900,000,000."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.base is None) == (self.spawn is None):
+            message = "a seed is a number, or {spawn: NUMBER} for independent streams"
+            raise ValueError(message)
+        return self
+
+
+SeedField = Annotated[Seed, BeforeValidator(_seed_short_form)]
+
+
+class FileCommand(Frozen):
+    """A command that prints the names of files, one a line; run by render beside the spec."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+
+
+Files = Annotated[tuple[str | FileCommand, ...], BeforeValidator(_one_file)]
+
+
+_WAYS = ("split", "files_per_chunk", "one_per_file", "events_per_chunk")
+
+
+class FileWork(Frozen):
+    """Files, and how they are cut into chunks: consecutive groups, in the order given."""
+
+    files: Files = ()
+    """Paths relative to the spec, patterns (``data/*.root``), URLs, ``@list.txt``, and commands
+    that print names."""
+    split: int | None = Field(default=None, gt=0)
+    """So many chunks: groups of ceil(files / split), which may come to fewer chunks."""
+    files_per_chunk: int | None = Field(default=None, gt=0)
+    one_per_file: bool = False
+    events_per_chunk: int | None = Field(default=None, gt=0)
+    """Each file by itself in ranges of so many events; the last range of a file may be shorter."""
+    tree: str | None = Field(default=None, min_length=1)
+    """ROOT tree whose entries are the events of a file, where the list of files has no numbers."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = self._ways()
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)} exclude each other")
+        if ways and not self.files:
+            raise ValueError(f"{ways[0]} cuts files, and there are no files:")
+        if self.tree is not None and self.events_per_chunk is None:
+            raise ValueError("tree: is for events_per_chunk:")
+        return self
+
+    def _ways(self) -> list[str]:
+        return [name for name in _WAYS if getattr(self, name)]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it says into which chunks."""
+        return bool(self._ways())
+
+
+class Work(FileWork):
+    """What is to be done in all: a number of units, or files."""
+
+    count: int | None = Field(default=None, gt=0, le=_LARGEST)
+    """Number of equal units (toys, events) to divide."""
+    seed: SeedField | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.count is None) == (not self.files):
+            message = "say what the work is: exactly one of count: and files:"
+            raise ValueError(message)
+        return self
