@@ -11,7 +11,9 @@ from collectors.records import Attempt
 from collectors.run_facts import RunFacts
 from manifest.checks import Check
 from outputs.check import check_output, check_text_rule
+from outputs.cleaned import Cleaned, read_cleaned
 from outputs.facts import ShardFacts
+from outputs.tree import measure
 from runners.command import run_command
 
 COMMAND_TIMEOUT_S = 300.0
@@ -32,13 +34,17 @@ def wants_check(attempt: Attempt) -> bool:
 def check_attempt(
     facts: RunFacts, shard: ShardFacts, attempt: Attempt, paths: dict[str, str], stop: Event
 ) -> list[dict[str, Any]]:
-    """Return one entry an output: name, path in the run, bytes, mtime_ns, problem."""
+    """Return one entry an output: name, path in the run, bytes, mtime_ns, problem.
+
+    One of a directory has ``files`` too; its bytes are those of all its files together.
+    """
     found = []
+    cleaned = read_cleaned(facts.run)
     for name, output in facts.spec.outputs.items():
         shown = f"{attempt['dir']}/{paths[name]}"
-        entry = _entry(name, shown, os.path.join(facts.run, shown))
-        if entry["problem"] is None and output.check is not None:
-            path, folder = (os.path.join(facts.run, part) for part in (shown, attempt["dir"]))
+        path, folder = (os.path.join(facts.run, part) for part in (shown, attempt["dir"]))
+        entry = _entry(name, shown, path, cleaned)
+        if entry["problem"] is None and output.check is not None and not cleaned.took(path):
             entry["problem"] = _checked(shard, path, folder, output.check, stop)
         found.append(entry)
     for stream in _STREAMS:
@@ -52,7 +58,7 @@ def check_attempt(
     return found
 
 
-def _entry(name: str, shown: str, path: str) -> dict[str, Any]:
+def _entry(name: str, shown: str, path: str, cleaned: Cleaned) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": name,
         "path": shown,
@@ -61,13 +67,15 @@ def _entry(name: str, shown: str, path: str) -> dict[str, Any]:
         "problem": None,
     }
     try:
-        status = os.stat(path)
+        found = measure(path, cleaned)
     except FileNotFoundError:
         entry["problem"] = f"{os.path.basename(path)} does not exist"
     except OSError as error:
         entry["problem"] = f"{os.path.basename(path)} cannot be read: {error.strerror}"
     else:
-        entry["bytes"], entry["mtime_ns"] = status.st_size, status.st_mtime_ns
+        entry["bytes"], entry["mtime_ns"] = found.bytes, found.mtime_ns
+        if found.files is not None:
+            entry["files"] = found.files
     return entry
 
 
@@ -110,10 +118,12 @@ def check_all(facts: RunFacts, due: list[tuple[ShardFacts, Attempt, dict[str, st
 
 def has_changed(facts: RunFacts, attempt: Attempt) -> bool:
     """Say whether an output is no longer the file that was checked."""
+    cleaned = read_cleaned(facts.run)
     for entry in attempt["outputs"] or []:
         if entry["path"] is None:
             continue
-        now = _entry(entry["name"], entry["path"], os.path.join(facts.run, entry["path"]))
-        if (now["bytes"], now["mtime_ns"]) != (entry["bytes"], entry["mtime_ns"]):
+        path = os.path.join(facts.run, entry["path"])
+        now = _entry(entry["name"], entry["path"], path, cleaned)
+        if any(now.get(fact) != entry.get(fact) for fact in ("bytes", "mtime_ns", "files")):
             return True
     return False

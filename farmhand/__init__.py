@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False  # what type checkers take for true; typing itself is for the command line
+if TYPE_CHECKING:
+    from farmhand.python_spec import Component, Spec
+
+__all__ = ["Component", "Spec"]
+
 __version__ = "0.1.0"
 
 
@@ -26,10 +32,10 @@ _demote_pythonpath()
 
 
 def __getattr__(name: str) -> object:
-    """Offer the spec's models to users' Python without importing pydantic for everybody."""
-    if name in ("Component", "Spec"):
-        from manifest import spec  # noqa: PLC0415 (late on purpose)
+    """Offer what users' Python imports; the command line has no need of it."""
+    if name in __all__:
+        from farmhand import python_spec  # noqa: PLC0415 (late on purpose)
 
-        return getattr(spec, name)
+        return getattr(python_spec, name)
     message = f"module 'farmhand' has no attribute {name!r}"
     raise AttributeError(message)

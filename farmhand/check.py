@@ -2,69 +2,89 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from farmhand.check_batch import Redone, resubmit_bad, tell_redone
+from farmhand.check_view import View, as_json, give_table, look, tell
 from farmhand.gather import gather
-from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.hand_over import TIMEOUT, BatchOption, TimeoutOption, read_batch
+from farmhand.locate import (
+    JsonOption,
+    ManifestOption,
+    OutDirOption,
+    RunsArgument,
+    find_shards,
+    shards_at,
+)
 from farmhand.progress import collecting
-from farmhand.talk import give, give_json, say, short_path
-from manifest.store import Manifest, read_manifest
-from reports.bad_table import bad_table
-from reports.tally import Tally, bad_rows, tally
+from farmhand.talk import give_json
+from manifest.store import read_manifest
 
 
 def verb(
-    run: RunArgument = None,
+    run: RunsArgument = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",
     complete: Annotated[
         bool, typer.Option("--complete", help="Also exit 1 while anything is not done yet.")
     ] = False,
-    as_json: JsonOption = False,
+    batch: BatchOption = None,
+    timeout: TimeoutOption = TIMEOUT,
+    json: JsonOption = False,
 ) -> None:
-    """Say what is wrong with which shards, and why.
+    """Say what is wrong with which shards, and why; by component where there are components.
 
     New records are taken into account; nothing is written. Exit code 1 when shards are bad:
-    failed, cancelled, lost, held, or with sources that disagree.
+    failed, cancelled, lost, held, or with sources that disagree. What was submitted again and has
+    not been heard of since is waited for, and not bad.
+
+    With -b every bad chunk (lsf, nohup) that is not alive is rendered again, with more of what it
+    lacked, and submitted by your command, one line each. Then the exit code is 1 while anything
+    is bad that was not submitted again.
     """
-    folder, path = find_run(run, manifest, out_dir, writes=False)
-    with collecting(read_manifest(path).header.shards) as bar:
-        now = gather(folder, path, progress=bar.update).manifest
-    counted = tally(now)
-    if as_json:
-        _give_json(now, counted)
+    how = None if batch is None else read_batch(batch, timeout)
+    folder, path, named = find_shards(run, manifest, out_dir, writes=how is not None)
+    start = read_manifest(path)
+    chosen = None if named is None else shards_at(start, named)
+    if how is not None:
+        redone = resubmit_bad(folder, path, chosen, how, quiet=json)
+        if json:
+            give_json(_with_answers(redone))
+        tell_redone(redone, how)
+        _answer(redone.view, redone.still_bad, complete=complete)
+        return
+    with collecting(start.header.shards) as bar:
+        view = look(gather(folder, path, progress=bar.update), chosen)
+    if json:
+        give_json(as_json(view))
     else:
-        _give_table(now, counted)
-    if counted.bad or (complete and counted.open):
+        give_table(view)
+        tell(view)
+    _answer(view, view.bad, complete=complete)
+
+
+def _answer(view: View, bad: list[int], *, complete: bool) -> None:
+    unfinished = view.counted.succeeded < view.counted.shards
+    if bad or (complete and unfinished):
         raise typer.Exit(1)
 
 
-def _give_json(manifest: Manifest, counted: Tally) -> None:
-    give_json(
+def _with_answers(redone: Redone) -> dict[str, Any]:
+    """Return the JSON of how it stood, with what became of each chunk that was handed over."""
+    answer = as_json(redone.view)
+    bad = set(redone.still_bad)
+    answer["bad"] = [row for row in answer["bad"] if row["shard_index"] in bad]
+    answer["submitted"] = [
         {
-            "shards": counted.shards,
-            "succeeded": counted.succeeded,
-            "states": dict(counted.states),
-            "bad": bad_rows(manifest, counted.bad),
+            "shard_index": chunk.shard,
+            "name": chunk.name,
+            "submission": chunk.submission,
+            "outcome": said.outcome,
+            "job": said.job,
+            "text": said.text,
         }
-    )
-
-
-def _give_table(manifest: Manifest, counted: Tally) -> None:
-    give(f"{manifest.header.run_id}: {counted.text()}")
-    run = short_path(manifest.run)
-    if counted.bad:
-        give("")
-        width = shutil.get_terminal_size().columns
-        for line in bad_table(bad_rows(manifest, counted.bad), width):
-            give(line)
-        say("")
-        say(f"One of them: farmhand show {run} SHARD")
-        say(f"Redo them:   farmhand resubmit {run}")
-    elif counted.open:
-        say(f"{counted.open} not done yet; none is bad")
-    else:
-        say("all good")
+        for chunk, said in redone.outcome.answers
+    ]
+    return answer

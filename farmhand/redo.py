@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from collectors.log_tail import tail_lines
 from collectors.records import known_attempts
 from farmhand.gather import Gathered
+from farmhand.handed import Submitted
 from farmhand.select import latest_submission, not_started
 from farmhand.where import Condition
 from manifest.policy import Decision, decide
@@ -24,6 +24,9 @@ class Choice:
     """What the user chose; None: did not say."""
 
     shards: set[int] | None = None
+    """Named one by one: that insists."""
+    among: set[int] | None = None
+    """Looked at; to be among these does not insist."""
     causes: set[str] | None = None
     where: tuple[Condition, ...] = ()
     match: re.Pattern[str] | None = None
@@ -44,11 +47,17 @@ class Group:
     """(scheduler, native id) of what is still held: it has to be removed first."""
 
 
-def select(gathered: Gathered, choice: Choice) -> tuple[list[Group], Counter[str]]:
+Left = dict[str, list[tuple[int, str]]]
+"""Why shards are left alone -> (index, name) of those."""
+
+
+def select(gathered: Gathered, choice: Choice) -> tuple[list[Group], Left]:
     """Return what is submitted again by resources, and why other bad shards are not."""
     manifest = gathered.manifest
     selection = _Selection(gathered, choice)
     for index, data in enumerate(manifest.results):
+        if choice.among is not None and index not in choice.among:
+            continue
         named = choice.shards is not None and index in choice.shards
         if choice.shards is None or named:
             selection.look_at(index, data, named=named)
@@ -62,8 +71,9 @@ class _Selection:
         self._asked = {s.id: Resources.model_validate(s.resources) for s in submissions}
         self._latest = latest_submission((s.id, s.shards) for s in submissions)
         self._submitted = {s.id for s in submissions if s.native_ids}
+        self._journals = Submitted(gathered.facts.run, gathered.manifest.header)
         self.groups: dict[tuple[str, str, str, str], Group] = {}
-        self.left: Counter[str] = Counter()
+        self.left: Left = {}
 
     def look_at(self, index: int, data: bytes, *, named: bool) -> None:
         """Put one shard into its group, or count why it is left alone."""
@@ -71,10 +81,12 @@ class _Selection:
         state, cause = head_of(data, path)
         latest = self._latest[index]
         # What was never submitted still can be; what is left of a job that is over cannot.
-        insistable = ("unknown", "planned") if latest in self._submitted else ("unknown",)
+        handed = self._journals.chunks(latest).get(index)
+        gone = latest in self._submitted or (handed is not None and handed.outcome != "refused")
+        insistable = ("unknown", "planned") if gone else ("unknown",)
         if not (is_bad(state, cause) or (named and state in insistable)):
             if named:
-                self.left[f"{state}, not bad"] += 1
+                self._leave(f"{state}, not bad", index, data)
             return
         if self._choice.causes is not None and cause not in self._choice.causes:
             return
@@ -85,14 +97,18 @@ class _Selection:
         forced = named or self._choice.causes is not None
         why_not = _why_not(row, latest, self._choice, forced=forced)
         if why_not:
-            self.left[why_not] += 1
+            self._leave(why_not, index, data)
             return
         before, retry = self._asked[latest], self._gathered.facts.spec.retry
         decision = decide(cause, row["attempts"], before, retry, forced=forced or state == "held")
         if decision.again:
             self._add(row, before, decision)
         else:
-            self.left[decision.why] += 1
+            self._leave(decision.why, index, data)
+
+    def _leave(self, why: str, index: int, data: bytes) -> None:
+        name = parse_row(data, self._gathered.manifest.path)["name"]
+        self.left.setdefault(why, []).append((index, name))
 
     def _add(self, row: dict[str, Any], before: Resources, decision: Decision) -> None:
         cause, resources = row["cause"] or row["state"], decision.resources

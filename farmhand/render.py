@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from farmhand.choose_components import OnlyOption, SkipOption, choose
 from farmhand.locate import JsonOption, OutDirOption
 from farmhand.new_run import first_rows, make_run
 from farmhand.render_check import check_site
@@ -16,6 +17,7 @@ from farmhand.seed_overlap import overlapping_runs
 from farmhand.spec_source import Source, read_source
 from farmhand.submissions import Way
 from farmhand.talk import give, give_json, say, short_path, some, warn
+from farmhand.tell_split import tell_split
 from manifest.yaml_writer import dump_yaml
 from renderer.plan import Plan, make_plan
 
@@ -55,6 +57,8 @@ def verb(
         bool,
         typer.Option("--check", help="Test command, inputs and space, ask sbatch; no run."),
     ] = False,
+    only: OnlyOption = None,
+    skip: SkipOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Render a spec into a run directory.
@@ -71,7 +75,8 @@ def verb(
     if write_spec:
         give(dump_yaml(source.data).rstrip("\n"))
         return
-    plan = make_plan(source.spec, source.base)
+    plan = make_plan(choose(source.spec, only, skip), source.base)
+    tell_split(plan)
     if dry_run:
         show_split(plan, as_json=as_json)
         return

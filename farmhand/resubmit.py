@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from collectors.fold import stamped
-from farmhand.array_limit import largest_array
 from farmhand.asking import Asking
 from farmhand.gather import Gathered, gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.observe import observe
 from farmhand.queues import QUEUES
 from farmhand.redo import Choice, Group, select
+from farmhand.resubmission import write_resubmission
 from farmhand.run import verb as start
 from farmhand.scheduler_option import ModeOption, refuse_unknown
 from farmhand.select import CauseOption, ShardsOption, chosen_causes, chosen_shards
-from farmhand.submissions import Way, new_submission, write_submission
+from farmhand.submissions import Way
 from farmhand.submit import submit
 from farmhand.talk import give, give_json, say, short_path
 from farmhand.unchanged import refuse_changes
 from farmhand.where import conditions, pattern
 from manifest.errors import Refusal, UserError
-from manifest.header import Submission
 from manifest.layout import ranges
 from manifest.locking import manifest_lock
 from manifest.rows import parse_row
-from manifest.spec import Resources
-from manifest.store import read_manifest, write_manifest
+from manifest.store import read_manifest
 from renderer.submission import Written
 from reports.bad_hosts import BadHost, bad_hosts
 from reports.resubmit_table import Change, resubmit_table
@@ -109,15 +104,15 @@ def verb(
         if dry_run:
             say("Nothing written (--dry-run).")
             return
-        written = _write(gathered, groups, way, excluded)
+        written = write_resubmission(gathered, groups, way, excluded).written
     _next(folder, path, groups, written, way, execute=execute, as_json=as_json)
 
 
 def _chosen(gathered: Gathered, choice: Choice, *, as_json: bool) -> list[Group]:
     """Return what is redone, and show it."""
     groups, left = select(gathered, choice)
-    for why, count in left.most_common():
-        say(f"left alone: {count} shard{'s' * (count != 1)}: {why}")
+    for why, members in sorted(left.items(), key=lambda item: -len(item[1])):
+        say(f"left alone: {len(members)} shard{'s' * (len(members) != 1)}: {why}")
     if not groups:
         raise Refusal(
             "nothing to resubmit",
@@ -174,64 +169,6 @@ def _next(
     for line in dict.fromkeys(lines):
         if not as_json:
             give(line)
-
-
-def _write(
-    gathered: Gathered, groups: list[Group], way: Way, exclude: tuple[str, ...]
-) -> list[Written]:
-    """Write one submission for each set of resources, then the manifest that lists them."""
-    manifest = gathered.manifest
-    header = manifest.header
-    number = max(s.id for s in header.submissions)
-    submissions: list[Submission] = list(header.submissions)
-    spec = gathered.facts.spec
-    largest = largest_array(way.scheduler, spec)
-    written = []
-    for resources, members in _by_resources(groups):
-        number += 1
-        while _is_taken(manifest.run, number):
-            number += 1  # a resubmit that was killed before it wrote the manifest
-        submission = new_submission(
-            number,
-            way,
-            (i for i, _ in members),
-            resources,
-            spec=spec,
-            largest_array=largest,
-        )
-        written.append(
-            write_submission(
-                submission,
-                resources,
-                members,
-                run=manifest.run,
-                root=manifest.run,
-                run_id=header.run_id,
-                plan_id=header.plan_id,
-                total=header.shards,
-                spec=spec,
-                largest_array=largest,
-                exclude=exclude,
-                run_uuid=header.run_uuid,
-            )
-        )
-        submissions.append(submission)
-    fresh = stamped(header).model_copy(update={"submissions": tuple(submissions)})
-    write_manifest(replace(manifest, header=fresh))
-    return written
-
-
-def _is_taken(run: str, number: int) -> bool:
-    names = (os.path.join("submissions", f"{number}.json"), f"resubmit-{number}")
-    return any(os.path.lexists(os.path.join(run, name)) for name in names)
-
-
-def _by_resources(groups: list[Group]) -> list[tuple[Resources, list[tuple[int, str]]]]:
-    merged: dict[str, tuple[Resources, list[tuple[int, str]]]] = {}
-    for group in groups:
-        key = group.resources.model_dump_json()
-        merged.setdefault(key, (group.resources, []))[1].extend(group.shards)
-    return [(resources, sorted(members)) for resources, members in merged.values()]
 
 
 def _as_json(group: Group) -> dict[str, Any]:

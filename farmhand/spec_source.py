@@ -1,4 +1,4 @@
-"""Where a spec comes from: a file, stdin, or a one-liner without any file."""
+"""Where a spec comes from: a file, stdin, Python, or a one-liner without any file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from farmhand.python_source import read_python
 from farmhand.talk import say
 from manifest.assignments import apply_set, parse_set
 from manifest.document import Document, read_document
@@ -37,7 +38,8 @@ def read_source(
     """Read the spec that a command line means.
 
     Args:
-        path: a file, ``-`` for JSON or YAML on stdin, or None for the default.
+        path: a file (``.py``: a configuration in Python), ``-`` for JSON or YAML on stdin, or None
+            for the default.
         words: the command of a one-liner, empty without one.
         sets: ``key=value`` texts, applied last.
         extra: further keys from options (``shards``).
@@ -58,7 +60,8 @@ def read_source(
             data = apply_set(data, (key,), value)
     for text in sets:
         data = apply_set(data, *parse_set(text))
-    document = Document(data, document.source) if data is not document.data else document
+    if data is not document.data:
+        document = replace(document, data=data, text="")
     return Source(load_spec(document), base, data)
 
 
@@ -76,7 +79,10 @@ def _file(path: str | None) -> tuple[Document, str]:
             where=os.path.abspath(name),
             hint="name a spec file, or write one with: farmhand init",
         ) from error
-    return read_document(text, name), os.path.dirname(os.path.abspath(name))
+    base = os.path.dirname(os.path.abspath(name))
+    if name.lower().endswith(".py"):
+        return read_python(name), base
+    return read_document(text, name), base
 
 
 def _is_json(text: bytes) -> bool:

@@ -10,12 +10,16 @@ from typing import Annotated
 import typer
 
 from farmhand.asking import SILENT
+from farmhand.components import OnlyOption, SkipOption
 from farmhand.gather import gather
+from farmhand.hand_over import TIMEOUT, BatchOption, TimeoutOption, read_batch
+from farmhand.handed import CHUNKED
 from farmhand.locate import ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.queues import QUEUES, Placed, Queue, Script
 from farmhand.scheduler_option import ModeOption
 from farmhand.select import latest_submission
 from farmhand.submission_journal import Journal, Place, read_journal, write_line
+from farmhand.submit_chunks import submit_chunks
 from farmhand.talk import give, say, short_path, warn
 from farmhand.unchanged import refuse_changes
 from manifest.errors import Refusal, UserError
@@ -40,15 +44,39 @@ def verb(
         bool, typer.Option("--execute", help="Submit; without it, show what would be done.")
     ] = False,
     mode: ModeOption = None,
+    batch: BatchOption = None,
+    only: OnlyOption = None,
+    skip: SkipOption = None,
+    doubtful: Annotated[
+        bool,
+        typer.Option("--doubtful", help="Also chunks that may have been submitted already."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what -b would do, and do nothing.")
+    ] = False,
+    timeout: TimeoutOption = TIMEOUT,
 ) -> None:
     """Submit what is not submitted yet, each job exactly once.
 
     What the scheduler already has of this run, whoever submitted it, is not submitted again; nor
     is what has left records. Killed in the middle, it goes on where it was when typed again.
     Where a limit of the site stops it, it says what is left.
+
+    With -b each chunk by itself, by a command of yours (lsf, nohup); one line each on stdout:
+    name, outcome, job id. When one fails the others go on, and the exit code is 1.
     """
-    folder, path = find_run(run, manifest, out_dir, writes=execute)
-    submit(folder, path, execute=execute, mode=mode)
+    folder, path = find_run(run, manifest, out_dir, writes=execute or batch is not None)
+    if batch is not None:
+        how = read_batch(batch, timeout)
+        submit_chunks(folder, path, how, only=only, skip=skip, doubtful=doubtful, dry_run=dry_run)
+        return
+    for option, given in (("--only", only), ("--skip", skip), ("--doubtful", doubtful)):
+        if given:
+            raise UserError(
+                f"{option} goes with -b, which submits chunk by chunk",
+                hint="without -b a scheduler gets its jobs in one piece",
+            )
+    submit(folder, path, execute=execute and not dry_run, mode=mode)
 
 
 def submit(folder: str, path: str, *, execute: bool, mode: str | None = None) -> None:
@@ -60,10 +88,14 @@ def submit(folder: str, path: str, *, execute: bool, mode: str | None = None) ->
     """
     header = read_manifest(path).header
     if not any(submission.scheduler in QUEUES for submission in header.submissions):
+        shown = shlex.quote(short_path(folder))
+        how = f"farmhand run {shown}"
+        if any(submission.scheduler in CHUNKED for submission in header.submissions):
+            how += f", or: farmhand submit {shown} -b 'nohup ./batchScript.sh &'"
         raise UserError(
-            f"this run is for {header.scheduler}, where there is nothing to submit",
+            f"this run is for {header.scheduler}, where there is nothing to submit in one piece",
             where=short_path(folder),
-            hint=f"start it by: farmhand run {short_path(folder)}",
+            hint=f"start it by: {how}",
         )
     refuse_changes(folder)
     if not execute:

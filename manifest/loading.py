@@ -80,7 +80,7 @@ def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tup
     if kind == "string_type":
         if isinstance(value, float | bool) or value is None:
             return (
-                f"{key}: {json.dumps(value)} is not a text in JSON",
+                f"{key}: {json.dumps(value)} is not a text",
                 "quote it, so that it reaches the command as you wrote it",
             )
         return f"{key}: a text was expected, not a {_kind(value)}", None

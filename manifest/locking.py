@@ -46,6 +46,18 @@ def submit_lock(run: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def merge_lock(run: str) -> Iterator[None]:
+    """Hold the lock on a run's merged components.
+
+    Raises:
+        Refusal: another merge is at work.
+        UserError: the run directory cannot be written.
+    """
+    with _lock(run, ".merge.lock", 0.0, "another farmhand is merging this run"):
+        yield
+
+
+@contextlib.contextmanager
 def _lock(run: str, name: str, patience_s: float, busy: str) -> Iterator[int]:
     path = os.path.join(run, name)
     try:
@@ -72,7 +84,7 @@ def _acquire(handle: int, path: str, patience_s: float, busy: str) -> None:
             if time.monotonic() > deadline:
                 minutes = round(patience_s / 60)
                 raise Refusal(
-                    f"{busy} for {minutes} minute{'s' * (minutes != 1)}",
+                    f"{busy} for {minutes} minute{'s' * (minutes != 1)}" if minutes else busy,
                     where=path,
                     hint="wait for it, or end it, and try again",
                 ) from None

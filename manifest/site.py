@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from manifest.checks import Frozen
 from manifest.document import Document, read_document
 from manifest.errors import UserError
+from manifest.lsf_section import LsfHabits
 from manifest.nearest import nearest
 from manifest.tree import Absent
 from manifest.units import Bytes, Seconds
@@ -53,10 +54,18 @@ class SlurmSite(Frozen):
         return min((size for size in known if size is not None), default=None)
 
 
+class LsfSite(LsfHabits):
+    """LSF here; what is left out is not known."""
+
+    cluster: str | None = None
+    version: str | None = None
+
+
 class Site(Frozen):
     """All of a profile, one section a scheduler."""
 
     slurm: SlurmSite = SlurmSite()
+    lsf: LsfSite = LsfSite()
 
 
 def site_path() -> str:
@@ -155,4 +164,6 @@ def _explain(error: ValidationError, document: Document) -> UserError:
 def _known_keys(place: tuple[str | int, ...]) -> list[str]:
     """Return the keys of the block that the last part of a place stands in."""
     models: list[type[Frozen]] = [Site, SlurmSite, SlurmPartition, SlurmPartition]
+    if place[0] == "lsf":
+        models[1] = LsfSite
     return list(models[min(len(place), 4) - 1].model_fields)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from manifest.checks import Check, Frozen, MergeSpec, TextRule
 from manifest.htcondor_section import Htcondor
+from manifest.lsf_section import Lsf
 from manifest.names import SafeName
 from manifest.slurm_section import Slurm
 from manifest.units import Bytes, Seconds
@@ -143,6 +144,7 @@ class Spec(Frozen):
     """Pack so many shards into one job; they run one after the other."""
     slurm: Slurm = Slurm()
     htcondor: Htcondor = Htcondor()
+    lsf: Lsf = Lsf()
     logs: Logs = Logs()
     retry: Retry = Retry()
     merge: MergeSpec | None = None
@@ -191,7 +193,7 @@ class Spec(Frozen):
     def parts(self) -> list[tuple[str | None, Component]]:
         """Return the components in order; a top-level ``work:`` is one without a name."""
         if self.work is not None:
-            return [(None, Component(work=self.work, shards=self.shards))]
+            return [(None, Component(work=self.work))]
         return list(self.components.items())
 
 

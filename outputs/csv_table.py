@@ -192,7 +192,7 @@ def _refuse_foreign_files(target: str) -> None:
 
 
 def _report(
-    job: MergeJob, pool: _Pool, targets: tuple[str, ...], rows: int, sidecar: str
+    job: MergeJob, pool: _Pool, targets: tuple[str, ...], rows: int, sidecar: str | None
 ) -> MergeReport:
     table = [("rows", f"{rows:,}"), ("columns", str(len(pool.header or ())))]
     if job.spec.key:

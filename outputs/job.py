@@ -12,7 +12,7 @@ from manifest.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from manifest.checks import MergeSpec
+    from manifest.checks import MergeSettings
     from outputs.command import RunCommand
     from outputs.facts import ShardFacts, Source
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class MergeJob:
     """One merge: sources in the order of their ranges, and where the result goes."""
 
-    spec: MergeSpec
+    spec: MergeSettings
     sources: Sequence[Source]
     target: str
     missing: Sequence[ShardFacts]
     run: Mapping[str, Any]
     allow_partial: bool = False
     run_command: RunCommand | None = None
+    sidecar: bool = True
+    """Write ``<target>.merge.json``; not where somebody else keeps the provenance."""
     created_at_utc: str = field(
         default_factory=lambda: dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     )
@@ -50,6 +52,10 @@ class MergeReport:
     """False when the result is whole, but its own criteria (toy guardrails) say no."""
     sidecar: str | None = None
     """The provenance file beside the result; None for toys, which carry theirs."""
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers worth keeping beside the result: entries of trees, …"""
+    used: tuple[Source, ...] | None = None
+    """The sources whose content is in the result; None: all of them."""
 
 
 class Merger(Protocol):

@@ -13,7 +13,7 @@ from outputs.job import MergeJob, Merger, MergeReport
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from manifest.checks import MergeSpec
+    from manifest.checks import MergeSettings
     from outputs.command import RunCommand
     from outputs.facts import ShardFacts, Source
 
@@ -30,7 +30,7 @@ KINDS: dict[str, Merger] = {
 
 
 def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three have names)
-    spec: MergeSpec,
+    spec: MergeSettings,
     sources: Sequence[Source],
     target: str,
     *,
@@ -39,6 +39,7 @@ def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three hav
     run: Mapping[str, Any],
     allow_partial: bool = False,
     run_command: RunCommand | None = None,
+    sidecar: bool = True,
 ) -> MergeReport:
     """Merge the accepted outputs into ``target``, which appears whole or not at all.
 
@@ -52,7 +53,8 @@ def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three hav
             ``missing``; None for files without a plan.
         run: copied into the provenance (run_id, plan_id, …).
         allow_partial: files without a plan may leave gaps too.
-        run_command: starts the command of kind ``command``.
+        run_command: starts the command of kind ``command``, and hadd.
+        sidecar: write the provenance beside the result.
 
     Raises:
         Refusal: the answer is no; names the shards. Nothing was written.
@@ -81,6 +83,7 @@ def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three hav
         run=run,
         allow_partial=allow_partial or bool(missing),
         run_command=run_command,
+        sidecar=sidecar,
     )
     return KINDS[spec.kind].merge(job)
 
@@ -93,7 +96,7 @@ def _by_index(source: Source) -> int:
     return source.facts.index
 
 
-def _prove(spec: MergeSpec, planned: list[ShardFacts], missing: Sequence[ShardFacts]) -> None:
+def _prove(spec: MergeSettings, planned: list[ShardFacts], missing: Sequence[ShardFacts]) -> None:
     """Prove the shards, and for toys the ranges too, of what the caller says."""
     rows = [*planned, *missing]
     totals = {facts.component: facts.count for facts in rows} if spec.kind == "toys" else None

@@ -34,7 +34,7 @@ def publish_with_sidecar(
     result: StagedFile | StagedDirectory,
     parts: Sequence[dict[str, int]],
     outputs: Sequence[dict[str, Any]],
-) -> str:
+) -> str | None:
     """Publish a finished result together with its sidecar; return the sidecar's path.
 
     The sidecar is on the disk before the result gets its name, so a full disk changes nothing.
@@ -48,6 +48,9 @@ def publish_with_sidecar(
     Raises:
         UserError: one of the two cannot be written.
     """
+    if not job.sidecar:
+        result.publish()
+        return None
     with StagedFile(sidecar_path(job.target)) as sidecar:
         document = _document(job, parts, outputs)
         sidecar.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _BUFFER = 1 << 20
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{12}\.tmp(\.[^.]*)?", re.DOTALL)
 
 
 def temporary_name(target: str) -> str:
@@ -22,6 +24,11 @@ def temporary_name(target: str) -> str:
     folder, base = os.path.split(os.path.abspath(target))
     stem, suffix = os.path.splitext(base)
     return os.path.join(folder, f".{stem[:100]}.{secrets.token_hex(6)}.tmp{suffix}")
+
+
+def is_temporary(name: str) -> bool:
+    """Say whether a file or directory has such a name: whoever made it was killed."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 @contextlib.contextmanager
@@ -132,11 +139,11 @@ class StagedDirectory:
     def finish(self) -> str:
         """Bring all files to the disk and return the temporary path for reading back."""
         with writing(self.target):
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    with open(entry.path, "rb") as file:
+            for folder, _, names in os.walk(self.path):
+                for name in names:
+                    with open(os.path.join(folder, name), "rb") as file:
                         os.fsync(file.fileno())
-            sync_directory(self.path)
+                sync_directory(folder)
         return self.path
 
     def publish(self) -> None:

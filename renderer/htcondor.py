@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import orjson
 
 from manifest.errors import UserError
 from manifest.layout import block_of
+from renderer import condor_files
+from renderer.condor_files import chunk_files, column
 from renderer.condor_words import condor_path, condor_size
 from renderer.shell_words import sh
 from renderer.submission import Target, Written
@@ -41,14 +43,20 @@ def render(target: Target) -> Written:
     Raises:
         UserError: the user asked for the transfer of what cannot be transferred.
     """
-    obstacle = _not_transferable(target)
+    files = chunk_files(target)
+    obstacle = _not_transferable(target) or condor_files.obstacle(files)
+    files = {} if obstacle else files
     if obstacle is not None and target.mode == "transfer":
         raise UserError(f"this run cannot be sent to workers: {obstacle}", hint="--mode shared")
     folder = os.path.join(target.root, target.folder)
     os.makedirs(folder, exist_ok=True)
-    count = _write_items(target)
+    count = _write_items(target, files)
     _write(os.path.join(folder, WRAPPER), _wrapper(target), 0o755)
-    _write(os.path.join(folder, SHARED), _submit_file(target, count, transfer=False), 0o644)
+    _write(
+        os.path.join(folder, SHARED),
+        _submit_file(target, count, files=bool(files), transfer=False),
+        0o644,
+    )
     command = f"condor_submit {shlex.quote(os.path.join(target.run, target.folder, SHARED))}"
     notes = []
     fetched = target.spec.htcondor.urls()
@@ -57,7 +65,7 @@ def render(target: Target) -> Written:
     if target.spec.shards_per_job > 1:
         notes.append("shards_per_job is not used: with HTCondor every shard is a job")
     if obstacle is None:
-        text = _submit_file(target, count, transfer=True)
+        text = _submit_file(target, count, files=bool(files), transfer=True)
         _write(os.path.join(folder, TRANSFER), text, 0o644)
         other = shlex.quote(os.path.join(target.run, target.folder, TRANSFER))
         notes.append(f"Where workers do not see this filesystem: condor_submit {other}")
@@ -77,20 +85,24 @@ def _write(path: str, text: str, mode: int) -> None:
     os.chmod(path, mode)
 
 
-def _write_items(target: Target) -> int:
-    """Write the item list, and make the directories of what jobs print; return the number."""
+def _write_items(target: Target, files: Mapping[int, list[str]]) -> int:
+    """Write the item list, and make the directories of what jobs print; return the number.
+
+    With it goes what is sent with each shard, where that has files of its own.
+    """
     number = target.submission.id
     path = os.path.join(target.root, _items(number))
     count = 0
     made = set()
-    with open(path, "x", encoding="ascii") as stream:
+    with open(path, "x", encoding="utf-8") as stream:
         for index, name in target.shards:
             block = block_of(index)
             if block not in made:
                 logs = os.path.join(target.root, "logs", str(number), str(block))
                 os.makedirs(logs, exist_ok=True)
                 made.add(block)
-            stream.write(f"{index} {block} {name}\n")
+            sent = f" {column(block, files[index])}" if files else ""
+            stream.write(f"{index} {block} {name}{sent}\n")
             count += 1
     return count
 
@@ -121,10 +133,11 @@ def _wrapper(target: Target) -> str:
         submission=target.submission.id,
         nested=target.nested,
         walltime=target.resources.walltime or 0,
+        files=target.has("plan/files"),
     )
 
 
-def _submit_file(target: Target, count: int, *, transfer: bool) -> str:
+def _submit_file(target: Target, count: int, *, files: bool, transfer: bool) -> str:
     name = TRANSFER if transfer else SHARED
     return template("condor_job.sub.j2").render(
         run_id=target.run_id,
@@ -134,6 +147,7 @@ def _submit_file(target: Target, count: int, *, transfer: bool) -> str:
         path=shlex.quote(os.path.join(target.run, target.folder, name)),
         lines=list(_lines(target, count, transfer=transfer)),
         items=condor_path(os.path.join(target.run, _items(target.submission.id))),
+        files=files,
     )
 
 
@@ -172,6 +186,7 @@ def _transfer(target: Target) -> Iterator[tuple[str, str]]:
     yield "preserve_relative_paths", "True"
     wanted = ["plan/id", "plan/shard.sh", "plan/args/$(fh_block)"]
     wanted += [name for name in ("plan/script", "plan/stage") if target.has(name)]
+    wanted += ["$(fh_files)"] if target.has("plan/files") else []
     yield "transfer_input_files", ", ".join([*wanted, *target.spec.htcondor.urls()])
     native = "$(ClusterId).$(ProcId)"
     record = f"records/$(fh_block)/$(fh_shard).{native}.jsonl"

@@ -32,24 +32,30 @@ def bad_table(rows: list[dict[str, Any]], width: int) -> list[str]:
     lines = [f"{'shards':>6}  {'state':<9}  {'cause':<11}  which"]
     groups = group_bad(rows)
     for state, cause, members in groups[:_GROUPS]:
-        which = _short(ranges(row["shard_index"] for row in members), width - 32)
+        which = shorten(ranges(row["shard_index"] for row in members), width - 32)
         lines.append(f"{len(members):>6}  {state:<9}  {cause:<11}  {which}")
         first = members[0]
         prefix = f"{first['name']}: " if len(members) == 1 else f"e.g. {first['name']}: "
-        lines += textwrap.wrap(
-            prefix + first["evidence"],
-            max(width, 40),
-            initial_indent=" " * 8,
-            subsequent_indent=" " * 10,
-            break_on_hyphens=False,
-        )
+        lines += evidence_lines(prefix + first["evidence"], width)
     if len(groups) > _GROUPS:
         rest = sum(len(members) for _, _, members in groups[_GROUPS:])
         lines.append(f"   ...  and {rest} more in {len(groups) - _GROUPS} other groups (--json)")
     return lines
 
 
-def _short(text: str, width: int) -> str:
+def evidence_lines(text: str, width: int) -> list[str]:
+    """Return a sentence below its row, wrapped and indented."""
+    return textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=" " * 8,
+        subsequent_indent=" " * 10,
+        break_on_hyphens=False,
+    )
+
+
+def shorten(text: str, width: int) -> str:
+    """Return a list of numbers, cut at a comma where it is too long."""
     limit = max(min(width, _RANGES_SHOWN), 12)
     if len(text) <= limit:
         return text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Commands of the environment that runs the tests (farmhand, nextstat) must win over others.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
-pytest_plugins = ["tests.clusters.plugin"]
+pytest_plugins = ["tests.clusters.plugin", "tests.clusters.lsf.stand_in"]
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 EXCLUDABLE = ("slow", "registry", "slurm", "htcondor")

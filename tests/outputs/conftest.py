@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from manifest.checks import MergeSpec
+from manifest.checks import MergeSettings
 from outputs.facts import UNPLANNED, ShardFacts, Source
 from outputs.merge import MergeReport, merge
 
@@ -68,7 +68,7 @@ class Desk:
         arguments = {k: settings.pop(k) for k in ("allow_partial", "run_command") if k in settings}
         planned = sources[0].facts.planned if sources else True
         return merge(
-            MergeSpec.model_validate(settings),
+            MergeSettings.model_validate(settings),
             sources,
             str(self.target),
             missing=missing,

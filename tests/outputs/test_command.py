@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from manifest.checks import MergeSpec
+from manifest.checks import MergeSettings
 from manifest.errors import Refusal, UserError
 from outputs.merge import merge
 
@@ -109,7 +109,7 @@ def test_all_kinds_refuse_what_makes_no_sense(desk: Desk) -> None:
 def test_the_plan_is_counted(desk: Desk) -> None:
     with pytest.raises(Refusal, match=r"2 shards with an output and 0 without, but 3 are planned"):
         merge(
-            MergeSpec(kind="text"),
+            MergeSettings(kind="text"),
             desk.sources([b"a", b"b"]),
             str(desk.target),
             missing=(),

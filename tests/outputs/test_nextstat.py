@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manifest.checks import MergeSpec
+from manifest.checks import MergeSettings
 from manifest.errors import Refusal
 from outputs.facts import UNPLANNED, ShardFacts, Source
 from outputs.merge import merge
@@ -139,7 +139,7 @@ def unplanned(facts: ShardFacts) -> ShardFacts:
 
 
 def merged_document(sources: list[Source], total: int | None, target: Path) -> dict[str, Any]:
-    merge(MergeSpec(kind="toys"), sources, str(target), missing=(), planned_total=total, run={})
+    merge(MergeSettings(kind="toys"), sources, str(target), missing=(), planned_total=total, run={})
     document: dict[str, Any] = json.loads(target.read_text())
     return document
 

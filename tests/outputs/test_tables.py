@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from manifest.checks import MergeSpec
+from manifest.checks import MergeSettings
 from manifest.errors import Refusal, UserError
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def test_text_is_joined_at_newlines(desk: Desk) -> None:
 )
 def test_settings_that_a_kind_would_ignore_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        MergeSpec.model_validate(settings)
+        MergeSettings.model_validate(settings)
 
 
 def test_many_sources_need_few_descriptors(desk: Desk, tmp_path: Path) -> None:

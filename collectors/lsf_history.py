@@ -1,0 +1,114 @@
+"""The answers of ``bhist -l`` and ``bacct -l`` about jobs that bjobs does not list any more.
+
+Both print, for each job, what it is and then an event a line, wrapped at 80 columns: a line that
+goes on begins with 21 blanks, wherever the cut falls. The events that matter:
+
+    Sun Nov 22 07:18:30: Dispatched 1 Task(s) on Host(s) <n7>, ...      (before 9.1: Dispatched to)
+    Sun Nov 22 07:19:30: Exited with exit code 130. The CPU time used is 0.1 seconds;
+    Sun Nov 22 07:19:31: Completed <exit>; TERM_OWNER: job killed by owner;
+
+A time has no year unless LSF is told to print it (LSB_DISPLAY_YEAR).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from collectors.lsf_words import TERM, read_amount, read_code, read_short_date, read_signal
+
+_WRAPPED = "\n" + " " * 21
+_JOB = re.compile(r"^Job <(\d{1,10})(?:\[(\d{1,10})\])?>", re.MULTILINE)
+_NAME = re.compile(r"Job Name <([^<>\n]{1,4095})>")
+_EVENT = re.compile(
+    r"^([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: \d{4})?): *(?:\[\d+\] )?(.*)$",
+    re.MULTILINE,
+)
+_HOST = re.compile(r"(?:Host\(s\)(?:/Processors)? |[Dd]ispatched to )<(?:\d{1,9}\*)?([^<>\n]{1,255})>")
+_CODE = re.compile(r"[Ee]xit(?:ed with exit)? code (\d{1,3})")
+_SIGNAL = re.compile(r"Exited by (?:LSF )?signal (\d{1,3}|[A-Z][A-Za-z ]*)")
+_CPU = re.compile(r"CPU time used is (\d{1,15}(?:\.\d{1,9})?)")
+_PEAK = re.compile(r"MAX MEM: +([\d.]+ +[KMGT]?bytes)")
+_OVER = ("Done successfully", "Exited", "Completed <")
+
+
+@dataclass(slots=True)
+class HistoryRow:
+    """What became of one job. Absent facts are None, never 0."""
+
+    job: int
+    index: int
+    name: str | None = None
+    over: bool = False
+    done: bool = False
+    term: str | None = None
+    reason: str = ""
+    code: int | None = None
+    signal: int | None = None
+    submitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    host: str | None = None
+    cpu_s: float | None = None
+    peak: int | None = None
+
+    @property
+    def native_id(self) -> str:
+        """Return the id as farmhand writes it."""
+        return f"{self.job}[{self.index}]" if self.index else str(self.job)
+
+
+def read_history(text: str, now: float) -> list[HistoryRow]:
+    """Return the jobs that are told of, each once: an id that was given out twice as the last."""
+    found: dict[tuple[int, int], HistoryRow] = {}
+    for row in _rows(text.replace("\r\n", "\n").replace(_WRAPPED, ""), now):
+        found[row.job, row.index] = row
+    return list(found.values())
+
+
+def _rows(text: str, now: float) -> Iterator[HistoryRow]:
+    heads = list(_JOB.finditer(text))
+    for at, head in enumerate(heads):
+        end = heads[at + 1].start() if at + 1 < len(heads) else len(text)
+        yield _row(head, text[head.start() : end], now)
+
+
+def _row(head: re.Match[str], text: str, now: float) -> HistoryRow:
+    row = HistoryRow(int(head[1]), int(head[2] or 0))
+    name = _NAME.search(text[: text.find("\n")])
+    row.name = name[1] if name else None
+    for event in _EVENT.finditer(text):
+        _apply(row, read_short_date(event[1], now), event[2])
+    peak = _PEAK.search(text)
+    row.peak = read_amount(" ".join(peak[1].split())) if peak else None
+    return row
+
+
+def _apply(row: HistoryRow, when: float | None, words: str) -> None:
+    if words.startswith("Submitted from"):
+        row.submitted = when
+    elif words.startswith(("Dispatched", "dispatched", "Started", "started", "Starting")):
+        host = _HOST.search(words)
+        row.host = host[1] if host else row.host
+        row.started = when
+        row.over, row.done, row.term, row.reason = False, False, None, ""
+        row.code = row.signal = row.ended = None
+    elif words.startswith(_OVER):
+        _over(row, when, words)
+
+
+def _over(row: HistoryRow, when: float | None, words: str) -> None:
+    row.over, row.ended = True, when
+    row.done = row.done or words.startswith(("Done successfully", "Completed <done>"))
+    term, code = TERM.search(words), _CODE.search(words)
+    number, cpu = _SIGNAL.search(words), _CPU.search(words)
+    if term:
+        row.term, row.reason = term[1], (term[2] or "").strip().rstrip(";.")
+    if code:
+        row.code = read_code(code[1])
+    elif number and not term:
+        row.signal = read_signal(number[1])
+    row.cpu_s = float(cpu[1]) if cpu else row.cpu_s
+    if row.done and row.code is None:
+        row.code = 0

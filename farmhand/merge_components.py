@@ -1,0 +1,208 @@
+"""Merging by component: RUN/merged/<component>/, each one whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from collectors.run_facts import RunFacts
+from farmhand.merge_accepted import Accepted, Harvest
+from farmhand.merge_files import Sorted, sort_files
+from farmhand.merge_processing import described, merged_names, processing, write_processing
+from farmhand.talk import say, short_path, some, warn
+from manifest.checks import MergeSpec
+from manifest.errors import Refusal, UserError
+from manifest.locking import merge_lock
+from outputs.command import RunCommand
+from outputs.facts import ShardFacts, Source
+from outputs.merge import merge
+from outputs.staged import StagedDirectory, is_temporary, writing
+from outputs.tree import files_in
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A component that is to be merged."""
+
+    name: str
+    chunks: list[Accepted]
+    missing: list[ShardFacts]
+    files: Sorted
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A component that was merged."""
+
+    folder: str
+    document: dict[str, Any]
+    """Its processing.yaml."""
+    used: list[Source]
+    """The files that are in the result."""
+    warnings: list[str]
+    passed: bool
+    """Whether every result passes its own criteria."""
+
+
+def wanted_components(
+    facts: RunFacts, spec: MergeSpec, found: Harvest, names: Sequence[str], *, allow_partial: bool
+) -> list[Wanted]:
+    """Return what is to be merged, component by component.
+
+    Raises:
+        Refusal: a component is not complete, or files of its chunks do not belong together.
+        UserError: the rules and the outputs do not fit.
+    """
+    chunks: dict[str | None, list[Accepted]] = {name: [] for name in names}
+    missing: dict[str | None, list[ShardFacts]] = {name: [] for name in names}
+    for one in found.accepted:
+        chunks[one.facts.component].append(one)
+    for lost in found.missing:
+        missing[lost.component].append(lost)
+    _refuse_incomplete(facts, missing, names, allow_partial=allow_partial)
+    output = spec.output or next(iter(facts.spec.outputs))
+    return [
+        Wanted(name, chunks[name], missing[name], sort_files(facts.run, spec, output, chunks[name]))
+        for name in names
+        if chunks[name]
+    ]
+
+
+def _refuse_incomplete(
+    facts: RunFacts,
+    missing: dict[str | None, list[ShardFacts]],
+    names: Sequence[str],
+    *,
+    allow_partial: bool,
+) -> None:
+    incomplete = {name: missing[name] for name in names if missing[name]}
+    if not incomplete:
+        return
+    told = [
+        f"{name} lacks {len(lost)} of {facts.parts[name].shards} ({some([f.name for f in lost])})"
+        for name, lost in incomplete.items()
+    ]
+    empty = [name for name, lost in incomplete.items() if len(lost) == facts.parts[name].shards]
+    if allow_partial and len(empty) < len(names):
+        warn(f"merging what is there: {'; '.join(told)}")
+        if empty:
+            warn(f"nothing to merge of {', '.join(empty)}")
+        return
+    complete = [name for name in names if name not in incomplete]
+    raise Refusal(
+        f"not merged: {'; '.join(told)}",
+        where=short_path(facts.run),
+        hint="farmhand check says why; --allow-partial merges what is there"
+        + (f"; complete are {', '.join(complete)} (--only NAME merges them)" if complete else ""),
+    )
+
+
+def merge_components(
+    facts: RunFacts,
+    wanted: Sequence[Wanted],
+    place: str,
+    run: dict[str, str],
+    run_command: RunCommand,
+) -> list[Merged]:
+    """Merge components one after the other; what one refuses does not keep the others from it.
+
+    Args:
+        facts: the run.
+        wanted: what to merge.
+        place: where the components' directories go.
+        run: run_id and plan_id.
+        run_command: starts hadd and the commands of rules.
+
+    Raises:
+        Refusal: some could not be merged; the others were.
+        UserError: the results cannot be written, or something needed is not installed.
+    """
+    done: list[Merged] = []
+    refused: list[tuple[str, Refusal]] = []
+    with merge_lock(facts.run):
+        _begin(place)
+        for one in wanted:
+            try:
+                done.append(_merge_one(facts, one, os.path.join(place, one.name), run, run_command))
+            except Refusal as error:
+                refused.append((one.name, error))
+    if len(refused) == 1 and not done:
+        raise refused[0][1]
+    if refused:
+        for _, error in refused:
+            say(str(error))
+        lost = ", ".join(name for name, _ in refused)
+        fine = ", ".join(os.path.basename(one.folder) for one in done)
+        raise Refusal(
+            f"not merged: {lost}" + (f"; merged: {fine}" if fine else ""), where=short_path(place)
+        )
+    return done
+
+
+def _begin(place: str) -> None:
+    """Make the directory of results, and remove what a killed merge left in it."""
+    with writing(place):
+        os.makedirs(place, exist_ok=True)
+        with os.scandir(place) as entries:
+            litter = [entry.path for entry in entries if is_temporary(entry.name)]
+        for path in litter:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _merge_one(
+    facts: RunFacts, one: Wanted, target: str, run: dict[str, str], run_command: RunCommand
+) -> Merged:
+    _refuse_foreign_files(target)
+    for name in one.files.uncovered:
+        warn(f"{one.name}: no rule speaks of {name}, so it is not merged")
+    told: dict[str, Any] = {}
+    used: list[Source] = []
+    warnings: list[str] = []
+    passed = True
+    with StagedDirectory(target) as staged:
+        for files in one.files.together:
+            result = os.path.join(staged.path, files.name)
+            with writing(target):
+                os.makedirs(os.path.dirname(result), exist_ok=True)
+            report = merge(
+                files.settings,
+                files.sources,
+                result,
+                missing=one.missing,
+                planned_total=None,
+                run=run,
+                run_command=run_command,
+                sidecar=False,
+            )
+            told.update(described(report, files, staged.path))
+            used.extend(files.sources if report.used is None else report.used)
+            warnings.extend(f"{one.name}: {files.name}: {text}" for text in report.warnings)
+            passed = passed and report.passed
+        good = [chunk.facts for chunk in one.chunks]
+        document = processing(facts.parts[one.name], run, good, one.missing, told)
+        write_processing(staged.path, document)
+        staged.finish()
+        staged.publish()
+    return Merged(target, document, used, warnings, passed)
+
+
+def _refuse_foreign_files(target: str) -> None:
+    """Let a directory be replaced only when all that lies in it came from an earlier merge."""
+    if not os.path.lexists(target):
+        return
+    if not os.path.isdir(target):
+        raise UserError(
+            "a component becomes a directory, but a file has that name",
+            where=target,
+            hint="remove it, or name another place with --out",
+        )
+    foreign = sorted(set(files_in(target)) - merged_names(target))
+    if foreign:
+        raise UserError(
+            f"the directory holds files that no merge wrote: {some(foreign)}",
+            where=target,
+            hint="move them, or name another place with --out",
+        )

@@ -1,0 +1,55 @@
+"""What render says about components that are cut into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from farmhand.talk import say, some, warn
+from manifest.file_table import Found
+from manifest.splitting import Part
+from renderer.plan import Plan
+
+_MOST = 40
+"""Components that get a line each."""
+
+
+def tell_split(plan: Plan) -> None:
+    """Say into how many chunks each component is cut, and what looks like a slip."""
+    parts = [part for part in plan.parts if part.found is not None]
+    width = max((len(part.name or "") for part in parts), default=0)
+    for part in parts[:_MOST]:
+        say(f"{part.name or 'files':<{width}}  {_line(part)}")
+    if len(parts) > _MOST:
+        say(f"... and {len(parts) - _MOST} components more")
+    for text in _slips(plan.found):
+        warn(text)
+
+
+def _line(part: Part) -> str:
+    assert part.found is not None  # noqa: S101 (the caller looked)
+    files, work = len(part.found.paths), part.work
+    shown = f"{files} file{'s' * (files != 1)}"
+    if not part.chunked:
+        return f"{shown}, not split"
+    chunks = f"{part.shards} chunk{'s' * (part.shards != 1)}"
+    if work.events_per_chunk:
+        return f"{shown} with {part.count} events in {chunks} of up to {work.events_per_chunk}"
+    largest = -(-files // part.shards) if part.shards > 1 else files
+    text = f"{shown} in {chunks} of up to {largest}" if largest > 1 else f"{shown} in {chunks}"
+    asked = work.split or (None if work.is_cut else part.wanted)
+    return text if asked in (None, part.shards) else f"{text} ({asked} asked for)"
+
+
+def _slips(found: Found) -> Iterator[str]:
+    owners: dict[str, str | None] = {}
+    shared: list[str] = []
+    for name, files in found.items():
+        shared += [file.path for file in files if owners.setdefault(file.path, name) != name]
+        empty = [file.path for file in files if file.events == 0]
+        if empty:
+            yield f"no events, so no chunk, in {some(empty)}"
+        bare = [file.path for file in files if file.size == 0]
+        if bare:
+            yield f"empty files of component '{name}': {some(bare)}"
+    if shared:
+        yield f"in more than one component: {some(shared)}"

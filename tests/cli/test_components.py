@@ -1,0 +1,151 @@
+"""Components of files, from the spec to what the commands were given."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Farm
+
+SPEC: dict[str, Any] = {
+    "name": "c",
+    "components": {
+        "dy": {"files": "d/f[0-4].txt", "split": 2, "params": {"xsec": "0.10"}},
+        "tt_x": {"files": ["d/f5.txt", "d/f 6.txt"], "params": {"xsec": "7"}},
+        "ev": {"files": "@l.txt", "events_per_chunk": 4, "params": {"xsec": "1e5"}},
+    },
+    "command": [
+        *("bash", "-c", 'printf "%s\\n" "$@" >"$0"', "{{ outputs.o }}", "{{ shard.component }}"),
+        *("{{ params.xsec }}", "{{ shard.first_event }}+{{ shard.size }}", "{{ chunk.comma }}"),
+        *("{{ chunk.list }}", "{{ chunk.files }}"),
+    ],
+    "outputs": {"o": "o.txt"},
+}
+
+
+@pytest.fixture
+def field(farm: Farm) -> Farm:
+    (farm.path / "d").mkdir()
+    for name in ("f0", "f1", "f2", "f3", "f4", "f5", "f 6"):
+        (farm.path / f"d/{name}.txt").write_text(name)
+    (farm.path / "l.txt").write_text("d/f1.txt 6\nd/f2.txt 3\n")
+    (farm.path / "farmhand.yaml").write_text(json.dumps(SPEC))
+    return farm
+
+
+def printed(farm: Farm, name: str) -> list[str]:
+    [path] = farm.path.glob(f"runs/r/shards/{name}/*/o.txt")
+    lines = path.read_text().replace(f"{farm.path}/", "").splitlines()
+    listed = Path(path.parent, "files").read_text().replace(f"{farm.path}/", "").splitlines()
+    assert lines[4] == str(path.parent / "files").replace(f"{farm.path}/", "")
+    assert lines[5:] == listed
+    return [*lines[:4], *lines[5:]]
+
+
+def test_each_chunk_is_given_its_files_and_parameters(field: Farm) -> None:
+    said = field("render", "--run-id", "r").err
+    assert "dy    5 files in 2 chunks of up to 3\n" in said
+    assert "tt_x  2 files, not split\n" in said
+    assert "ev    2 files with 9 events in 3 chunks of up to 4\n" in said
+    field("run", "runs/r")
+    field("collect", "--in-place", "runs/r")
+    field("check", "runs/r")
+    dy0 = ["d/f0.txt", "d/f1.txt", "d/f2.txt"]
+    assert printed(field, "dy_Chunk0") == ["dy", "0.10", "0+3", ",".join(dy0), *dy0]
+    assert printed(field, "dy_Chunk1")[3:] == ["d/f3.txt,d/f4.txt", "d/f3.txt", "d/f4.txt"]
+    assert printed(field, "tt_x")[4:] == ["d/f5.txt", "d/f 6.txt"]
+    assert printed(field, "ev_Chunk1") == ["ev", "1e5", "4+2", "d/f1.txt", "d/f1.txt"]
+    assert printed(field, "ev_Chunk2")[2:4] == ["0+3", "d/f2.txt"]
+
+
+def test_a_glob_that_changes_renames_nothing(field: Farm) -> None:
+    field("render", "--run-id", "r")
+    (field.path / "d/f00.txt").write_text("new")
+    (field.path / "d/f0.txt").rename(field.path / "d/old.txt")
+    field("run", "runs/r", code=1)
+    bad = json.loads(field("check", "runs/r", "--json", code=1).out)["bad"]
+    assert [(row["name"], row["cause"]) for row in bad] == [("dy_Chunk0", "stage_in")]
+    assert f"input {field.path}/d/f0.txt: missing or not readable" in bad[0]["evidence"]
+    assert printed(field, "dy_Chunk1")[3] == "d/f3.txt,d/f4.txt"
+
+
+def test_a_file_that_grew_is_not_what_was_planned(field: Farm) -> None:
+    field("render", "--run-id", "r")
+    (field.path / "d/f 6.txt").write_text("longer than before")
+    assert "inputs were changed after the render" in field("run", "runs/r", code=1).err
+    field.job(*range(6))
+    bad = json.loads(field("check", "runs/r", "--json", code=1).out)["bad"]
+    assert [(row["name"], row["cause"]) for row in bad] == [("tt_x", "stage_in")]
+    assert bad[0]["evidence"].endswith("d/f 6.txt: 18 bytes, planned 3")
+
+
+def test_a_file_changed_between_two_chunks_stops_the_merge_by_name(field: Farm) -> None:
+    spec = SPEC | {"merge": {"kind": "text"}}
+    (field.path / "farmhand.yaml").write_text(json.dumps(spec))
+    field("render", "--run-id", "r")
+    changed = field.path / "d/f3.txt"
+    os.utime(changed, (time.time() - 100, time.time() - 100))
+    field.job(*range(6))
+    field("collect", "--in-place", "runs/r")
+    said = field("merge", "runs/r", code=1).err
+    assert f"the input {changed} was changed after the render, and shards 1 ran after that" in said
+
+
+def test_only_and_skip(field: Farm) -> None:
+    field("render", "--run-id", "r", "--only", "d*", "--only", "ev", "--skip", "e?")
+    names = [
+        row["name"]
+        for row in json.loads((field.path / "runs/r/manifest.json").read_bytes())["plans"]
+    ]
+    assert names == ["dy_Chunk0", "dy_Chunk1"]
+    assert "--only zz: there is no such component" in field("render", "--only", "zz", code=2).err
+    said = field("render", "--only", "dy", "--skip", "dy", code=2).err
+    assert "leave no component" in said
+    assert "known are dy, ev, tt_x" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("--in={{ chunk.files }}", "nothing may stand beside it"),
+        ("{{ chunk.files | join(',') }}", "known only when the job runs"),
+        ("{{ chunk.file }}", "did you mean chunk.files?"),
+    ],
+)
+def test_words_about_files_that_cannot_be(field: Farm, word: str, said: str) -> None:
+    (field.path / "farmhand.yaml").write_text(json.dumps(SPEC | {"command": ["x", word]}))
+    assert said in field("render", code=2).err
+
+
+def test_files_where_there_are_none(field: Farm) -> None:
+    spec = {"name": "n", "work": {"count": 2}, "command": ["x", "{{ chunk.files }}"]}
+    (field.path / "farmhand.yaml").write_text(json.dumps(spec))
+    assert "where the work is files:" in field("render", code=2).err
+
+
+def test_a_variable_of_the_environment_holds_one_text(field: Farm) -> None:
+    spec = SPEC | {"env": {"IN": "{{ chunk.files }}"}}
+    (field.path / "farmhand.yaml").write_text(json.dumps(spec))
+    assert "use {{ chunk.comma }}" in field("render", code=2).err
+
+
+def test_a_file_in_two_components_is_said(field: Farm) -> None:
+    said = field("render").err
+    assert "in more than one component" in said
+    assert "d/f1.txt" in said
+
+
+def test_a_directory_that_cannot_be_read_is_no_empty_directory(field: Farm) -> None:
+    (field.path / "d/closed").mkdir()
+    (field.path / "d/closed").chmod(0)
+    spec = SPEC | {"components": {"a": {"files": "d/**/*.txt", "params": {"xsec": "1"}}}}
+    (field.path / "farmhand.yaml").write_text(json.dumps(spec))
+    said = field.process("render", code=2, before=field.ordinary()).err
+    assert "the pattern 'd/**/*.txt' may miss files" in said
+    assert "d/closed: Permission denied" in said
