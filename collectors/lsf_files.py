@@ -89,6 +89,10 @@ class SubmissionReports:
         self.told[HISTORY + said.native_id] = Told.of(said, tuple(shards))
         self.grown = True
 
+    def told_of(self, native_id: str) -> Told:
+        """Return the answer that was remembered of a job."""
+        return self.told[HISTORY + native_id]
+
     def read(self, names: Names, last_start: Callable[[str], float | None]) -> None:
         """Read what is new; ``last_start``: of a native id, by its records."""
         arrays = Arrays(

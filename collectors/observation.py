@@ -24,9 +24,11 @@ Kind = Literal[
     "requeued",
     "stage_in",
     "stage_out",
+    "vanished",
+    "unknown",
 ]
-LIVE = frozenset(("pending", "held", "running"))
-"""Kinds that may change yet."""
+LIVE = frozenset(("pending", "held", "running", "unknown"))
+"""Kinds that may change yet. Unknown: the scheduler itself cannot say, so nothing is concluded."""
 
 
 _NOT_KEPT = ("native_id", "submission")  # the attempt has them
@@ -36,7 +38,7 @@ class Observation(NamedTuple):
     """One execution of one native id, or its waiting. Absent facts are None, never 0."""
 
     source: str
-    """Who says so: sacct, squeue, pyslurm."""
+    """Who says so: sacct, event log, job report."""
     native_id: str
     kind: Kind
     state: str

@@ -30,9 +30,13 @@ _ENDED: dict[str, tuple[State, Cause]] = {
     "requeued": ("cancelled", "cancelled"),
     "stage_in": ("failed", "stage_in"),
     "stage_out": ("failed", "stage_out"),
+    "vanished": ("lost", "vanished"),
 }
 _STOPPED = ("oom", "timeout", "node", "preempted", "cancelled", "requeued")
 """How a scheduler ends what runs: the code that it then shows is not the command's."""
+
+_IN_WORDS = ("job report", "bjobs", "bhist", "bacct")
+"""Sources whose own words tell the code."""
 
 Said = dict[str, Any]
 """An observation as the manifest keeps it."""
@@ -115,7 +119,7 @@ def confronted(verdict: Verdict, attempt: Attempt, said: Said) -> Verdict:
     What it adds (out of memory, over time) refines the verdict; what it denies makes it disagree.
     """
     kind = said.get("kind")
-    if kind is None or kind in LIVE or verdict.cause == "disagree":
+    if kind is None or kind in LIVE or kind == "vanished" or verdict.cause == "disagree":
         return verdict  # it has not caught up with the record, or there is enough already
     code = attempt["exit_code"]
     if code == 0 and attempt["reported"] is None:
@@ -163,7 +167,7 @@ def _same_code(code: int, said: Said) -> bool:
 def account(said: Said, attempt: Attempt) -> str:
     """Return what a scheduler says in words: state, codes, and used against asked for."""
     parts = [f"{said['source']}: {said['state']}"]
-    if said.get("code") or said.get("signal"):
+    if (said.get("code") or said.get("signal")) and said["source"] not in _IN_WORDS:
         parts[0] += f" {said.get('code', 0)}:{said.get('signal', 0)}"
     if said.get("why"):
         parts.append(said["why"])
@@ -178,7 +182,7 @@ def _used(said: Said, attempt: Attempt) -> list[str]:
         peak = max(said.get("peak") or 0, (attempt["peak"] or {}).get("bytes") or 0)
         asked = said.get("memory")
         if not asked:
-            return []
+            return [f"peak {format_bytes(peak)}"] if peak else []
         # Peaks are sampled: one far below the request only says when the sample was taken.
         near = peak >= _NEAR * asked
         return [f"{f'peak {format_bytes(peak)} of ' if near else 'request '}{format_bytes(asked)}"]

@@ -6,6 +6,7 @@ each time something is heard of either. So it does not matter which came first.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from collectors.records import Attempt, new_attempt
 
 _UNRECORDED = "unrecorded."
 """How the ids of attempts begin that only the scheduler knows: no native id begins so."""
+_ROUGH = 60.0  # seconds by which times may be off that are told in whole minutes
 _CLOCKS = 5.0  # seconds by which the clocks of a node and of the scheduler may differ
 
 Key = tuple[str, float]
@@ -52,6 +54,15 @@ class _Said(NamedTuple):
         if self.live:
             return _WAITING
         return ("until", self.ended or 0.0) if self.facts.get("node") else _NEVER
+
+    def is_replaced_by(self, other: _Said) -> bool:
+        """Say whether this was a rough account of the end that ``other`` tells in full."""
+        if self.live or other.live or "preliminary" not in self.facts:
+            return False
+        if "preliminary" in other.facts or (other.ended or math.inf) < (self.ended or 0.0) - _ROUGH:
+            return False
+        starts = (self.started, other.started)
+        return None in starts or abs((starts[0] or 0.0) - (starts[1] or 0.0)) <= _ROUGH
 
     @property
     def rank(self) -> tuple[bool, bool, float, bool]:
@@ -123,7 +134,13 @@ class _Meeting:
         ]
         fresh = [_Said(_facts(one, observed.asked), one.submission, fresh=True) for one in told]
         if fresh:  # whether it waits is known best by who was asked last
-            known = [one for one in known if one.key != _WAITING]
+            known = [
+                one
+                for one in known
+                if one.key != _WAITING and not any(map(one.is_replaced_by, fresh))
+            ]
+        if self.recorded:
+            known = [one for one in known if one.facts["kind"] != "vanished"]
         both = sorted(known + fresh, key=_place) if known or len(fresh) > 1 else fresh
         self.said = {one.key: one for one in both}
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import typer
 
+from farmhand.merge_request import Outcome
 from farmhand.talk import say, short_path
 from manifest.errors import Refusal, UserError
 from manifest.locking import merge_lock
@@ -47,23 +48,31 @@ def refuse_without_answer(*, yes: bool, dry_run: bool) -> None:
         )
 
 
-def clean(run: str, how: Clean, merged: Sequence[tuple[str, Sequence[Source]]], *, yes: bool) -> None:
+def clean(run: str, how: Clean, made: Outcome, *, yes: bool) -> None:
     """Take away what was merged.
 
     Args:
         run: the run directory.
         how: into an archive, or for good.
-        merged: for each result its name and the files whose content is in it.
+        made: what was merged.
         yes: do not ask.
 
     Raises:
-        Refusal: the person said no.
+        Refusal: the person said no, or a result lacks shards and its parts would be gone for good.
         UserError: the archive or the list cannot be written; nothing was taken away then.
     """
+    if how is Clean.remove and not made.complete:
+        raise Refusal(
+            "merged, and nothing was removed: the result lacks shards, and without these parts "
+            "it could never be made whole",
+            where=short_path(run),
+            hint="--clean archive keeps them",
+        )
+    merged = [(name, sources) for name, sources in made.used if sources]
     files = [source for _, sources in merged for source in sources]
     size = sum(os.stat(source.path).st_size for source in files)
     verb = "moved to an archive" if how is Clean.archive else "removed for good"
-    what = f"{len(files)} merged files of {len(merged)} results ({format_bytes(size)})"
+    what = f"{len(files)} files ({format_bytes(size)}) that are merged"
     if not yes and not typer.confirm(f"{what} will be {verb}. Go on?", err=True):
         raise Refusal("merged, and nothing was cleaned", where=short_path(run))
     with merge_lock(run):
@@ -73,7 +82,7 @@ def clean(run: str, how: Clean, merged: Sequence[tuple[str, Sequence[Source]]], 
             for source in sources:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(source.path)
-    say(f"{what} {'were' if len(files) != 1 else 'was'} {verb}.")
+    say(f"{what} were {verb}.")
 
 
 def _list(run: str, name: str, archive: str | None, sources: Sequence[Source]) -> None:

@@ -4,23 +4,62 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from collectors.run_facts import RunFacts
-from farmhand.merge_accepted import Accepted, Harvest
+from farmhand.input_changes import refuse_changed_inputs
+from farmhand.merge_accepted import Accepted, harvest
 from farmhand.merge_files import Sorted, sort_files
 from farmhand.merge_processing import described, merged_names, processing, write_processing
+from farmhand.merge_request import Outcome, Request
 from farmhand.talk import say, short_path, some, warn
-from manifest.checks import MergeSpec
+from farmhand.unchanged import refuse_changed_plan
 from manifest.errors import Refusal, UserError
 from manifest.locking import merge_lock
-from outputs.command import RunCommand
+from manifest.units import format_bytes
 from outputs.facts import ShardFacts, Source
 from outputs.merge import merge
 from outputs.staged import StagedDirectory, is_temporary, writing
 from outputs.tree import files_in
+
+
+def merge_by_component(request: Request, names: Sequence[str]) -> Outcome:
+    """Merge the components of these names.
+
+    Raises:
+        Refusal: names the components and chunks in the way.
+        UserError: the results cannot be written.
+    """
+    facts = request.facts
+    wanted = _wanted(request, names)
+    refuse_changed_plan(facts.run)
+    refuse_changed_inputs(request.manifest)
+    place = request.out or os.path.join(facts.run, "merged")
+    if request.dry_run:
+        lines = [
+            f"{one.name}: {len(one.chunks)} of {facts.parts[one.name].shards} chunks, "
+            f"{len(one.files.together)} files -> {short_path(os.path.join(place, one.name))}"
+            for one in wanted
+        ]
+        return Outcome(lines, None)
+    done = _merge_all(request, wanted, place)
+    return Outcome(
+        [line for one in done for line in _lines(one)],
+        {"components": {os.path.basename(one.folder): one.document for one in done}},
+        [(os.path.basename(one.folder), one.used) for one in done],
+        [text for one in done for text in one.warnings],
+        all(one.passed for one in done),
+        all(one.document["complete"] for one in done),
+    )
+
+
+def _lines(one: Merged) -> Iterator[str]:
+    chunks = one.document["chunks"]
+    yield f"{short_path(one.folder)}: {chunks['good']} of {chunks['expected']} chunks"
+    for name, told in one.document["merged"].items():
+        yield f"  {name}: {told['kind']}, {told['inputs']} inputs, {format_bytes(told['size'])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +86,17 @@ class Merged:
     """Whether every result passes its own criteria."""
 
 
-def wanted_components(
-    facts: RunFacts, spec: MergeSpec, found: Harvest, names: Sequence[str], *, allow_partial: bool
-) -> list[Wanted]:
-    """Return what is to be merged, component by component.
-
-    Raises:
-        Refusal: a component is not complete, or files of its chunks do not belong together.
-        UserError: the rules and the outputs do not fit.
-    """
+def _wanted(request: Request, names: Sequence[str]) -> list[Wanted]:
+    """Return what is to be merged, component by component."""
+    facts, spec = request.facts, request.spec
+    found = harvest(request.manifest, facts, set(names))
     chunks: dict[str | None, list[Accepted]] = {name: [] for name in names}
     missing: dict[str | None, list[ShardFacts]] = {name: [] for name in names}
     for one in found.accepted:
         chunks[one.facts.component].append(one)
     for lost in found.missing:
         missing[lost.component].append(lost)
-    _refuse_incomplete(facts, missing, names, allow_partial=allow_partial)
+    _refuse_incomplete(facts, missing, names, allow_partial=request.allow_partial)
     output = spec.output or next(iter(facts.spec.outputs))
     return [
         Wanted(name, chunks[name], missing[name], sort_files(facts.run, spec, output, chunks[name]))
@@ -100,21 +134,8 @@ def _refuse_incomplete(
     )
 
 
-def merge_components(
-    facts: RunFacts,
-    wanted: Sequence[Wanted],
-    place: str,
-    run: dict[str, str],
-    run_command: RunCommand,
-) -> list[Merged]:
+def _merge_all(request: Request, wanted: Sequence[Wanted], place: str) -> list[Merged]:
     """Merge components one after the other; what one refuses does not keep the others from it.
-
-    Args:
-        facts: the run.
-        wanted: what to merge.
-        place: where the components' directories go.
-        run: run_id and plan_id.
-        run_command: starts hadd and the commands of rules.
 
     Raises:
         Refusal: some could not be merged; the others were.
@@ -122,18 +143,18 @@ def merge_components(
     """
     done: list[Merged] = []
     refused: list[tuple[str, Refusal]] = []
-    with merge_lock(facts.run):
+    with merge_lock(request.facts.run):
         _begin(place)
         for one in wanted:
             try:
-                done.append(_merge_one(facts, one, os.path.join(place, one.name), run, run_command))
+                done.append(_merge_one(request, one, os.path.join(place, one.name)))
             except Refusal as error:
                 refused.append((one.name, error))
     if len(refused) == 1 and not done:
         raise refused[0][1]
     if refused:
-        for _, error in refused:
-            say(str(error))
+        for _, refusal in refused:
+            say(str(refusal))
         lost = ", ".join(name for name, _ in refused)
         fine = ", ".join(os.path.basename(one.folder) for one in done)
         raise Refusal(
@@ -152,9 +173,7 @@ def _begin(place: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _merge_one(
-    facts: RunFacts, one: Wanted, target: str, run: dict[str, str], run_command: RunCommand
-) -> Merged:
+def _merge_one(request: Request, one: Wanted, target: str) -> Merged:
     _refuse_foreign_files(target)
     for name in one.files.uncovered:
         warn(f"{one.name}: no rule speaks of {name}, so it is not merged")
@@ -173,8 +192,8 @@ def _merge_one(
                 result,
                 missing=one.missing,
                 planned_total=None,
-                run=run,
-                run_command=run_command,
+                run=request.ids,
+                run_command=request.start,
                 sidecar=False,
             )
             told.update(described(report, files, staged.path))
@@ -182,7 +201,7 @@ def _merge_one(
             warnings.extend(f"{one.name}: {files.name}: {text}" for text in report.warnings)
             passed = passed and report.passed
         good = [chunk.facts for chunk in one.chunks]
-        document = processing(facts.parts[one.name], run, good, one.missing, told)
+        document = processing(request.facts.parts[one.name], request.ids, good, one.missing, told)
         write_processing(staged.path, document)
         staged.finish()
         staged.publish()

@@ -18,6 +18,7 @@ from manifest.layout import BLOCK, MANIFEST, blocks, is_nested
 from manifest.names import name_problem
 from manifest.rows import Rows
 from manifest.spec import Resources
+from manifest.splitting import Row
 from manifest.store import Manifest, with_blocks, write_manifest
 from renderer.plan import Plan, plan_blocks
 from renderer.plan_files import RunId, write_plan
@@ -166,7 +167,6 @@ def _members(plan: Plan, spans: list[tuple[int, int]]) -> Iterator[tuple[int, st
         position = last
 
 
-def first_rows(plan: Plan, most: int = BLOCK) -> list[tuple[int, str, int, int, int | None]]:
-    """Return (index, name, start, size, seed) of the first shards, for a table."""
-    rows = (row for block in plan_blocks(plan) for row in block)
-    return [(r.shard, r.name, r.start, r.size, r.seed) for r in islice(rows, most)]
+def first_rows(plan: Plan, most: int = BLOCK) -> list[Row]:
+    """Return the first shards, for a table."""
+    return list(islice((row for block in plan_blocks(plan) for row in block), most))

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 Text: TypeAlias = "str | int | float | os.PathLike[str]"
 """What reaches a command as text: numbers as Python prints them."""
@@ -47,13 +47,15 @@ class Keys:
         object.__setattr__(made, "_made_at", _caller())
         return made
 
-    def __setattr__(self, key: str, value: object) -> None:
-        """Set a key that exists; a misspelt one would be lost without a word."""
-        kind = type(self)
-        theirs = hasattr(kind, key) and not hasattr(Keys, key)  # of a subclass
-        if not theirs and key not in kind.__dict__.get("__dataclass_fields__", self._own):
-            raise AttributeError(_unknown(kind.__name__, key, self._own))
-        object.__setattr__(self, key, value)
+    if not TYPE_CHECKING:  # a checker that sees it would let every key pass
+
+        def __setattr__(self, key: str, value: object) -> None:
+            """Set a key that exists; a misspelt one would be lost without a word."""
+            kind = type(self)
+            theirs = hasattr(kind, key) and not hasattr(Keys, key)  # of a subclass
+            if not theirs and key not in kind.__dict__.get("__dataclass_fields__", self._own):
+                raise AttributeError(_unknown(kind.__name__, key, self._own))
+            object.__setattr__(self, key, value)
 
     def __repr__(self) -> str:
         """Show the keys that were given."""
@@ -107,6 +109,7 @@ class Spec(Keys):
     shards_per_job: int | str | None = None
     slurm: dict[str, Any] = field(default_factory=dict)
     htcondor: dict[str, Any] = field(default_factory=dict)
+    lsf: dict[str, Any] = field(default_factory=dict)
     logs: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, Any] = field(default_factory=dict)
     merge: dict[str, Any] = field(default_factory=dict)

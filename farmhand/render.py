@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from farmhand.spec_source import Source, read_source
 from farmhand.submissions import Way
 from farmhand.talk import give, give_json, say, short_path, some, warn
 from farmhand.tell_split import tell_split
+from manifest.splitting import Row
 from manifest.yaml_writer import dump_yaml
 from renderer.plan import Plan, make_plan
 
@@ -110,15 +111,27 @@ def _render(source: Source, plan: Plan, way: Way, out_dir: str, run_id: str | No
 def show_split(plan: Plan, *, as_json: bool) -> None:
     """Print the table of shards."""
     rows = first_rows(plan, plan.shards if as_json else 20)
-    keys = ("shard_index", "name", "start", "size", "seed")
     if as_json:
-        give_json([dict(zip(keys, row, strict=True)) for row in rows])
+        give_json([_as_json(row, plan) for row in rows])
         return
-    width = max(4, *(len(row[1]) for row in rows))
+    width = max(4, *(len(row.name) for row in rows))
     give(f"{'shard':>7}  {'name':<{width}}  {'start':>10}  {'size':>8}  {'seed':>20}")
-    for index, name, start, size, seed in rows:
-        text = "-" if seed is None else str(seed)
-        give(f"{index:>7}  {name:<{width}}  {start:>10}  {size:>8}  {text:>20}")
+    for row in rows:
+        seed = "-" if row.seed is None else str(row.seed)
+        give(f"{row.shard:>7}  {row.name:<{width}}  {row.start:>10}  {row.size:>8}  {seed:>20}")
     if plan.shards > len(rows):
         give(f"    ...  and {plan.shards - len(rows)} more, {plan.shards} in all")
     say("Nothing written (--dry-run).")
+
+
+def _as_json(row: Row, plan: Plan) -> dict[str, Any]:
+    files = plan.found.get(row.component, ())[row.file : row.file + row.files]
+    return {
+        "shard_index": row.shard,
+        "name": row.name,
+        "component": row.component,
+        "start": row.start,
+        "size": row.size,
+        "seed": row.seed,
+        "files": [file.path for file in files],
+    }

@@ -1,4 +1,4 @@
-"""The options of bsub(1): what may stand under ``lsf.directives``, by their names without a dash."""
+"""The options of bsub(1): what may stand under ``lsf.directives``, named without the dash."""
 
 from __future__ import annotations
 

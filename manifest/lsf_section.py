@@ -47,7 +47,7 @@ class LsfHabits(Frozen):
     """MAX_JOB_ARRAY_SIZE of lsb.params(5): the largest index, which counts from 1."""
     memory_unit: Unit | None = None
     """What a bare number of -M and rusage means (LSF_UNIT_FOR_LIMITS of lsf.conf(5)); ``suffix``:
-    say it with each number. None: KB for -M and MB for rusage, as LSF has it when nothing is set."""
+    say it with each number. None: KB for -M, MB for rusage, as LSF has it when nothing is set."""
     rusage_per: Literal["host", "slot", "job"] | None = None
     """What a reservation of memory is counted by: RESOURCE_RESERVE_PER_TASK makes it the slot;
     ``job`` writes so into the request (10.1 fix pack 9). None: host, as LSF has it."""
@@ -79,7 +79,7 @@ class Lsf(LsfHabits):
     gpu: Annotated[str, AfterValidator(_more_gpu)] | None = None
     """What -gpu says beside the number: ``mode=exclusive_process``."""
     output: Literal["append", "overwrite"] = "append"
-    """Whether what LSF writes itself is appended (-o) or overwritten (-oo) when a job runs again."""
+    """Whether a job that runs again appends what LSF itself writes (-o), or begins anew (-oo)."""
     notify: Literal["begin", "end", "both"] | None = None
     mail_user: DirectiveText | None = None
     rerun: bool | None = None

@@ -44,7 +44,10 @@ class FileCommand(Frozen):
     command: tuple[str, ...] = Field(min_length=1)
 
 
-Files = Annotated[tuple[str | FileCommand, ...], BeforeValidator(_one_file)]
+_List = tuple[str | FileCommand, ...]
+Files = Annotated[
+    _List, BeforeValidator(_one_file, json_schema_input_type=_List | FileCommand | str)
+]
 
 
 _WAYS = ("split", "files_per_chunk", "one_per_file", "events_per_chunk")

@@ -13,6 +13,8 @@ from outputs.sidecar import publish_with_sidecar
 from outputs.staged import StagedFile
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from outputs.job import MergeJob
 
 INPUTS, LIST, OUTPUT = "{{ merge.inputs }}", "{{ merge.list }}", "{{ merge.output }}"
@@ -23,8 +25,11 @@ ARGUMENT_SPACE = 1 << 20
 class RunCommand(Protocol):
     """Starts a process and waits for it, with a time limit; lives in the runners."""
 
-    def __call__(self, arguments: list[str]) -> tuple[int, str]:
-        """Return the exit code (128+n for signal n) and the tail of what it printed."""
+    def __call__(self, arguments: list[str], stop: Event | None = None) -> tuple[int, str]:
+        """Return the exit code (128+n for signal n) and the tail of what it printed.
+
+        Once ``stop`` is set, the command is ended.
+        """
 
 
 def merge(job: MergeJob) -> MergeReport:

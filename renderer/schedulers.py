@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer import htcondor, local, nohup, slurm
+from renderer import htcondor, local, lsf, nohup, slurm
 from renderer.submission import SchedulerModule
 
 SCHEDULERS: dict[str, SchedulerModule] = {
@@ -10,4 +10,5 @@ SCHEDULERS: dict[str, SchedulerModule] = {
     "nohup": nohup,
     "slurm": slurm,
     "htcondor": htcondor,
+    "lsf": lsf,
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from manifest.arrays import Arrays
 from manifest.errors import UserError
+from renderer.array_map import array_map
 from renderer.sbatch_words import (
     sbatch_line,
     sbatch_option,
@@ -63,10 +64,7 @@ def render(target: Target) -> Written:
     parts = len(arrays.sizes)
     os.makedirs(os.path.join(target.root, "logs", str(submission.id)), exist_ok=True)
     os.makedirs(os.path.join(target.root, target.folder), exist_ok=True)
-    mapped = None
-    if any(arrays.contiguous(part) is None for part in range(parts)):
-        mapped = f"submissions/{submission.id}.map"
-        _write_map(os.path.join(target.root, mapped), arrays)
+    mapped = array_map(target, arrays)
     commands = []
     for part in range(parts):
         path = os.path.join(target.folder, script_name(part, parts))
@@ -164,10 +162,3 @@ def _options(target: Target, size: int, parts: int) -> Iterator[str]:
         others = [option for option in others if option not in after]
         yield ",".join([*after, "singleton"] if after else ["dependency=singleton"])
     yield from others
-
-
-def _write_map(path: str, arrays: Arrays) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "x", encoding="ascii") as stream:
-        for part in range(len(arrays.sizes)):
-            stream.writelines(f"{' '.join(map(str, shards))}\n" for shards in arrays.elements(part))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from manifest.header import Submission
 from manifest.layout import shard_dir
+from manifest.lsf_section import LsfHabits
 from manifest.spec import Resources, Spec
 
 
@@ -40,6 +41,8 @@ class Target:
     run_uuid: str = ""
     mode: str | None = None
     """Which of a scheduler's several ways the user asked for."""
+    lsf: LsfHabits = LsfHabits()
+    """How the site has set up LSF, where that is the scheduler."""
 
     @property
     def folder(self) -> str:

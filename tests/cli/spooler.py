@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ case ${misbehave:-} in
   mute) exit 3 ;;
   hang) sleep 300 ;;
   killed) kill -KILL $$ ;;
-  kill-farmhand) kill -KILL "$(ps -o ppid= -p "$PPID" | tr -d ' ')"; sleep 0.2 ;;
 esac
 [ "${misbehave:-}" = slow ] && sleep 1
 read -r number <"$home/number"
@@ -40,13 +40,13 @@ class Spooler:
         home.mkdir()
         (home / "number").write_text("100\n")
         path = home / "spool"
-        path.write_text(SCRIPT.replace("@HOME@", f"'{home}'"))
+        path.write_text(SCRIPT.replace("@HOME@", shlex.quote(str(home))))
         path.chmod(0o755)
         return cls(home)
 
     @property
     def command(self) -> str:
-        return f"'{self.home / 'spool'}'"
+        return shlex.quote(str(self.home / "spool"))
 
     def only(self, name: str, how: str) -> None:
         """Misbehave for one chunk; ``""``: no longer."""

@@ -394,3 +394,72 @@ def test_a_configuration_does_not_pay_for_the_models() -> None:
     )
     assert "farmhand.python_spec" in done.stdout
     assert not re.search(r"\b(pydantic|manifest|typer)\b", done.stdout)
+
+
+PAGE = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r'^```python\n("""(\w+\.py):.*?)^```$', PAGE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture
+def page(farm: Farm) -> Farm:
+    """Write the files that the page shows, and those that they name."""
+    for text, name in BLOCKS.items():
+        Path(name).write_text(text, encoding="utf-8")
+    Path("analyze.py").write_text("")
+    for name in ("DYJets", "TTJets", "WZ"):
+        for number in range(6):
+            path = Path(f"data/{name}/{number}.root")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{name} {number}\n")
+    return farm
+
+
+def test_the_commands_of_the_page_run(page: Farm) -> None:
+    commands = re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE)
+    assert len(commands) == 4
+    done = [
+        subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", command], capture_output=True, text=True, check=True
+        )
+        for command in commands
+    ]
+    rendered, split, written_spec, piped = (one.stdout for one in done)
+    assert rendered.startswith("farmhand run ")
+    assert split.count("DYJets_Chunk") == 3  # 6 files by 4: two each
+    assert split.count("TTJets_Chunk") == 2
+    assert "WZ" not in split
+    data = read_document(written_spec, "printed").data
+    assert data["components"]["DYJets"]["resources"] == {"memory": "4 GB"}
+    assert piped.count("_Chunk") == 4
+
+
+def test_the_message_of_the_page_is_what_is_said(page: Farm) -> None:
+    text = Path("analysis_cfg.py").read_text(encoding="utf-8")
+    Path("analysis_cfg.py").write_text(text.replace("6025.2, 4", "6025.2, 'four'"))
+    said = page("render", "analysis_cfg.py", code=2).err
+    shown = re.search(r"^    (farmhand: .*)\n    (  where: .*)$", PAGE, re.MULTILINE)
+    assert shown
+    assert f"{shown[1]}\n{shown[2]}\n" in said
+
+
+def test_chunks_of_a_configuration_elsewhere_find_their_files(page: Farm) -> None:
+    Path("elsewhere").mkdir()
+    Path("analysis_cfg.py").write_text(
+        PAIR + "spec = Spec('x', command=['cat', '{{ chunk.files }}'],\n"
+        "components=[Component('WZ', files='data/WZ/*.root', files_per_chunk=4)])\n"
+    )
+    os.chdir("elsewhere")
+    page("render", "../analysis_cfg.py", "--run-id", "r", "--out-dir", "../runs")
+    assert page.job(0, 1) == 0
+    shown = [(page.attempts(shard)[0] / "stdout").read_text() for shard in (0, 1)]
+    assert "".join(shown).split("\n")[:6] == [f"WZ {number}" for number in range(6)]
+
+
+def test_json_from_an_old_interpreter(farm: Farm) -> None:
+    """Python 2 has neither ordered dicts nor unicode by default; its JSON is like anybody's."""
+    old = (
+        '{"command": ["echo", "\\u00e9"], "components": {"b": {"work": {"count": 2}}}, "name": "x"}'
+    )
+    farm("render", "-", "--run-id", "r", stdin=old)
+    assert farm.job(0) == 0
+    assert (farm.attempts()[0] / "stdout").read_text() == "é\n"

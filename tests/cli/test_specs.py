@@ -155,7 +155,10 @@ def test_what_init_writes_runs_to_the_end(farm: Farm) -> None:
 def test_the_schema_allows_what_people_write(farm: Farm) -> None:
     schema = json.loads(farm("schema").out)
     definitions = schema["$defs"]
-    assert "string" in definitions["Work"]["properties"]["count"]["type"]
+    [count, _] = definitions["Work"]["properties"]["count"]["anyOf"]
+    assert "string" in count["type"]
+    [_, _, file] = definitions["Component"]["properties"]["files"]["anyOf"]
+    assert "string" in file["type"], "files: data/*.root"
     [size, _] = definitions["Check"]["properties"]["min_size"]["anyOf"]
     assert "string" in size["type"], "10 B"
     assert "number" in schema["properties"]["command"]["items"]["type"], "0.10"

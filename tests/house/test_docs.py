@@ -20,11 +20,10 @@ from manifest.spec import (
     Output,
     Resources,
     Retry,
-    Seed,
     Spec,
-    Work,
 )
 from manifest.states import CAUSES, STATES, allowed
+from manifest.work import Seed, Work
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

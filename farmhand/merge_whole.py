@@ -1,0 +1,158 @@
+"""Merging a run, or files that nobody planned, into one result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from farmhand.input_changes import refuse_changed_inputs
+from farmhand.merge_accepted import Accepted, harvest
+from farmhand.merge_request import Outcome, Request
+from farmhand.talk import short_path, warn
+from farmhand.unchanged import refuse_changed_plan
+from manifest.checks import MergeSettings
+from manifest.errors import Refusal, UserError
+from manifest.layout import ranges
+from outputs.command import RunCommand
+from outputs.facts import UNPLANNED, ShardFacts, Source
+from outputs.merge import KINDS, MergeReport, merge
+
+_EXTENSIONS = {
+    "toys": "json",
+    "json-lines": "jsonl",
+    "text": "txt",
+    "cutflow": "txt",
+    "csv": "csv",
+    "root": "root",
+    "command": "out",
+}
+"""Kind -> suffix of the result; other kinds keep the suffix of what they merge."""
+
+
+def merge_whole(request: Request) -> Outcome:
+    """Merge one declared output of all shards into one result.
+
+    Raises:
+        Refusal: names the shards in the way.
+        UserError: the result cannot be written.
+    """
+    facts, settings = request.facts, request.spec.settings()
+    wanted = request.spec.output or next(iter(facts.spec.outputs))
+    found = harvest(request.manifest, facts)
+    sources = [_source(facts.run, one, wanted) for one in found.accepted]
+    _refuse_missing(found.missing, request)
+    refuse_changed_plan(facts.run)
+    refuse_changed_inputs(request.manifest)
+    target = request.out or _default_target(facts.run, settings, facts.spec.outputs[wanted].path)
+    if request.dry_run:
+        line = f"{len(sources)} of {facts.shards} shards -> {short_path(target)}"
+        return Outcome([line], {"targets": [target], "shards": len(sources)})
+    report = merge(
+        settings,
+        sources,
+        target,
+        missing=found.missing,
+        planned_total=facts.shards,
+        run=request.ids,
+        run_command=request.start,
+    )
+    used = list(report.used if report.used is not None else sources)
+    return outcome_of(report, [("merged", used)], complete=not found.missing)
+
+
+def _source(run: str, one: Accepted, wanted: str) -> Source:
+    entry = one.outputs[wanted]
+    if entry.get("files") is not None:
+        raise UserError(
+            f"the output {wanted} is a directory, and merge.kind joins files",
+            where=entry["path"],
+            hint="declare the file that is to be merged as an output of its own, or merge "
+            "by: component with rules:",
+        )
+    return Source(one.facts, os.path.join(run, entry["path"]), entry["path"])
+
+
+def _default_target(run: str, settings: MergeSettings, output: str) -> str:
+    if settings.group_by:
+        return os.path.join(run, "merged")
+    suffix = os.path.splitext(output)[1].lstrip(".") or "out"
+    extension = settings.extension or _EXTENSIONS.get(settings.kind, suffix)
+    return os.path.join(run, f"merged.{extension}")
+
+
+def _refuse_missing(missing: Sequence[ShardFacts], request: Request) -> None:
+    if not missing:
+        return
+    which = ranges(facts.index for facts in missing)
+    shown = which if len(which) <= 60 else which[:60].rpartition(",")[0] + ",..."  # noqa: PLR2004
+    shards = request.facts.shards
+    if not request.allow_partial:
+        raise Refusal(
+            f"not merged: {len(missing)} of {shards} shards have no accepted output: {shown}",
+            where=short_path(request.facts.run),
+            hint="farmhand check says why; --allow-partial merges the rest and says so in it",
+        )
+    warn(f"merging without {len(missing)} of {shards} shards: {shown}")
+
+
+def merge_files(
+    inputs: Sequence[str],
+    kind: str | None,
+    out: str | None,
+    run_command: RunCommand,
+    *,
+    allow_partial: bool,
+) -> Outcome:
+    """Merge files that were named on the command line, in their order.
+
+    Raises:
+        UserError: kind or result are not said.
+        Refusal: the files do not fit together.
+    """
+    if kind is None or out is None:
+        raise UserError("--input needs --kind and --out as well")
+    if kind not in KINDS:
+        raise UserError(f"there is no merge kind '{kind}'", hint=f"known are {', '.join(KINDS)}")
+    if kind == "command":
+        raise UserError("kind command stands in a spec, with the command")
+    sources = [
+        Source(
+            ShardFacts(
+                number, os.path.basename(name), None, UNPLANNED, 0, None, len(inputs), 0, None, ""
+            ),
+            os.path.abspath(name),
+            name,
+        )
+        for number, name in enumerate(inputs)
+    ]
+    report = merge(
+        MergeSettings.model_validate({"kind": kind}),
+        sources,
+        os.path.abspath(out),
+        missing=(),
+        planned_total=None,
+        run={},
+        allow_partial=allow_partial,
+        run_command=run_command,
+    )
+    return outcome_of(report, [], complete=True)
+
+
+def outcome_of(
+    report: MergeReport, used: list[tuple[str, Sequence[Source]]], *, complete: bool
+) -> Outcome:
+    """Return what there is to say of one result."""
+    width = max((len(label) for label, _ in report.table), default=0)
+    lines = [f"{label + ':':<{width + 1}} {value}" for label, value in report.table]
+    lines += [short_path(target) for target in report.targets]
+    data: dict[str, Any] = {
+        "kind": report.kind,
+        "targets": report.targets,
+        "shards": report.shards,
+        "rows": report.rows,
+        "passed": report.passed,
+        "sidecar": report.sidecar,
+        "table": dict(report.table),
+    }
+    return Outcome(lines, data, used, report.warnings, report.passed, complete)
