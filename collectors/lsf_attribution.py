@@ -186,4 +186,6 @@ def _pinned(said: Observation, shard: int, known: Known) -> Observation:
     if not begun:
         return said
     start = float(begun[0] if said.started is not None else begun[-1])
-    return said._replace(started=start, ended=None if said.ended is None else max(said.ended, start))
+    return said._replace(
+        started=start, ended=None if said.ended is None else max(said.ended, start)
+    )

@@ -25,7 +25,9 @@ _EVENT = re.compile(
     r"^([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: \d{4})?): *(?:\[\d+\] )?(.*)$",
     re.MULTILINE,
 )
-_HOST = re.compile(r"(?:Host\(s\)(?:/Processors)? |[Dd]ispatched to )<(?:\d{1,9}\*)?([^<>\n]{1,255})>")
+_HOST = re.compile(
+    r"(?:Host\(s\)(?:/Processors)? |[Dd]ispatched to )<(?:\d{1,9}\*)?([^<>\n]{1,255})>"
+)
 _CODE = re.compile(r"[Ee]xit(?:ed with exit)? code (\d{1,3})")
 _SIGNAL = re.compile(r"Exited by (?:LSF )?signal (\d{1,3}|[A-Z][A-Za-z ]*)")
 _CPU = re.compile(r"CPU time used is (\d{1,15}(?:\.\d{1,9})?)")

@@ -33,9 +33,7 @@ class Told:
     """An Observation as JSON: of 10,000 jobs, most are never looked at."""
 
     @classmethod
-    def of(
-        cls, said: Observation, shards: tuple[int, ...], size: int = 0, mtime: int = 0
-    ) -> Told:
+    def of(cls, said: Observation, shards: tuple[int, ...], size: int = 0, mtime: int = 0) -> Told:
         """Return what is kept of an observation."""
         facts = {
             name: value

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from collectors.records import lines_of, read_record
 from manifest.layout import records_dir
 
-_NAME = re.compile(r"(\d{1,10})\.(\d{1,10})(?:_(\d{1,10})_)?\.(\d{1,12})\.[0-9a-f]+\.jsonl", re.ASCII)
+_NAME = re.compile(
+    r"(\d{1,10})\.(\d{1,10})(?:_(\d{1,10})_)?\.(\d{1,12})\.[0-9a-f]+\.jsonl", re.ASCII
+)
 _LSF = "lsf"
 
 

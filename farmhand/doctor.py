@@ -11,6 +11,7 @@ import typer
 from farmhand.doctor_findings import Finding
 from farmhand.doctor_host import look_at_directory, look_at_tools
 from farmhand.doctor_htcondor import look_at_htcondor
+from farmhand.doctor_lsf import look_at_lsf
 from farmhand.doctor_profile import look_at_profile, write_profile
 from farmhand.doctor_slurm import Measured, look_at_slurm
 from farmhand.doctor_tickets import look_at_tickets
@@ -46,7 +47,7 @@ def verb(
         findings.append(finding)
         if not as_json:
             give(finding.line())
-    path = write_profile(measured.slurm) if write else None
+    path = write_profile(measured.slurm, measured.lsf) if write else None
     if as_json:
         give_json(
             {
@@ -54,6 +55,7 @@ def verb(
                     {"mark": each.mark, "about": each.about, "text": each.text} for each in findings
                 ],
                 "slurm": measured.slurm.model_dump() if measured.slurm else None,
+                "lsf": measured.lsf.model_dump() if measured.lsf else None,
                 "written": path,
             }
         )
@@ -68,8 +70,10 @@ def _look(directory: str, measured: Measured) -> Iterator[Finding]:
     yield from look_at_tools()
     yield from look_at_slurm(measured)
     yield from look_at_htcondor(filesystem_of(directory))
-    yield look_at_profile(measured.slurm)
-    yield from look_at_directory(directory, scheduler=measured.slurm is not None)
+    yield from look_at_lsf(measured)
+    yield look_at_profile(measured.slurm, measured.lsf)
+    there = measured.slurm is not None or measured.lsf is not None
+    yield from look_at_directory(directory, scheduler=there)
     yield from look_at_tickets(filesystem_of(directory))
 
 

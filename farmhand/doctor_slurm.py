@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from farmhand.doctor_findings import Finding, bad, fine, note
-from manifest.site import SlurmPartition, SlurmSite
+from manifest.site import LsfSite, SlurmPartition, SlurmSite
 from manifest.units import format_duration
 from runners import slurm_site
 from runners.asked import ask, complaint
@@ -24,9 +24,10 @@ _PYSLURM = "import pyslurm; pyslurm.db.Connection.open().close(); print(pyslurm.
 
 @dataclass
 class Measured:
-    """What was learnt on the way; ``slurm`` is None unless SLURM has answered."""
+    """What was learnt on the way; None of a scheduler that has not answered."""
 
     slurm: SlurmSite | None = None
+    lsf: LsfSite | None = None
     config: dict[str, str] = field(default_factory=dict)
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from collectors.condor import SubmissionLog
 from collectors.observation import Observed
 from farmhand.asking import Asking
 from farmhand.observe_htcondor import observe_htcondor
+from farmhand.observe_lsf import observe_lsf
 from farmhand.observe_slurm import observe_slurm
 from farmhand.talk import warn
 from manifest.header import Header
+
+
+class Kept(Protocol):
+    """What was read of files that schedulers write."""
+
+    def keep(self) -> None:
+        """Keep it, so that only what is new is read next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +26,7 @@ class Answers:
     """What the schedulers said, one item for each of them."""
 
     observed: tuple[Observed, ...] = ()
-    logs: tuple[SubmissionLog, ...] = ()
+    logs: tuple[Kept, ...] = ()
 
     def keep(self) -> None:
         """Keep what was read of logs, so that only what is new is read next time."""
@@ -34,13 +42,18 @@ def observe(run: str, header: Header, asking: Asking) -> Answers:
     """
     schedulers = {submission.scheduler for submission in header.submissions}
     observed: list[Observed] = []
-    logs: tuple[SubmissionLog, ...] = ()
+    logs: tuple[Kept, ...] = ()
     if "slurm" in schedulers:
         said = observe_slurm(run, header, asking)
         observed += [] if said is None else [said]
     if "htcondor" in schedulers:
-        told, logs = observe_htcondor(run, header, asking)
+        told, read = observe_htcondor(run, header, asking)
         observed.append(told)
+        logs += read
+    if "lsf" in schedulers:
+        told, reports = observe_lsf(run, header, asking)
+        observed.append(told)
+        logs += reports
     for one in observed:
         for note in one.notes:
             warn(note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from collectors import lsf_bjobs
 from collectors.lsf import Heard, Known, job_of
@@ -23,11 +23,14 @@ from manifest.layout import blocks
 from runners import lsf
 
 _OPEN = ("planned", "pending", "running", "held", "unknown")
-_JSON = ("-json", "-o", " ".join(FIELDS))
-_TABLES = tuple(
-    (fields, ("-noheader", "-o", f'{" ".join(fields)} delimiter="{DELIMITER}"'))
-    for fields in (FIELDS, CORE_FIELDS)
+_WAYS: tuple[tuple[tuple[str, ...] | None, tuple[str, ...]], ...] = (
+    (None, ("-json", "-o", " ".join(FIELDS))),
+    *(
+        (fields, ("-noheader", "-o", f'{" ".join(fields)} delimiter="{DELIMITER}"'))
+        for fields in (FIELDS, CORE_FIELDS)
+    ),
 )
+"""How bjobs is asked to print, best first: its columns (None: JSON), and its options."""
 
 
 def observe_lsf(
@@ -98,10 +101,44 @@ class _Asker:
     def __init__(self, now: float) -> None:
         self.now = now
         self.problem: str | None = None
-        self._way = 0
+        self._ways = list(_WAYS)
 
     def named(self, names: list[str], user: str) -> list[JobRow] | None:
-        return self._asked(lambda how: lsf.bjobs_named(names, how, lsf_bjobs.is_answer, user))
+        return self._rows(lambda how: lsf.bjobs_named(names, how, lsf_bjobs.is_answer, user))
 
     def ids(self, jobs: Iterable[int]) -> list[JobRow] | None:
-        return self._asked(lambda how: lsf.bjobs_ids(jobs, how, lsf_bjobs.is_answer))
+        wanted = list(jobs)
+        return self._rows(lambda how: lsf.bjobs_ids(wanted, how, lsf_bjobs.is_answer))
+
+    def _rows(self, ask: Callable[[tuple[str, ...]], lsf.Answers]) -> list[JobRow] | None:
+        """Return what is listed, or None: there is no answer that can be gone by."""
+        while self._ways:
+            fields, options = self._ways[0]
+            answers = ask(options)
+            if answers.problem is None:
+                listings = [self._read(fields, *said) for said in answers.said]
+                whole = [one for one in listings if one is not None]
+                if len(whole) == len(listings):
+                    return self._whole(whole)
+            elif self.problem is None or not answers.refused:
+                self.problem = answers.problem
+            if answers.problem is not None and not answers.refused:
+                return None
+            del self._ways[0]
+        self.problem = self.problem or "the answer of bjobs cannot be read"
+        return None
+
+    def _read(self, fields: tuple[str, ...] | None, out: str, err: str) -> Listing | None:
+        if fields is not None:
+            return lsf_bjobs.read_table(out, self.now, fields)
+        found = lsf_bjobs.read_json(out, self.now)
+        if found is None and not out.strip() and lsf_bjobs.is_answer(err):
+            return Listing([], lsf_bjobs.unknown_ids(err), 0)
+        return found
+
+    def _whole(self, listings: list[Listing]) -> list[JobRow] | None:
+        unread = sum(one.unread for one in listings)
+        if unread:  # what is not understood may be what would be missed
+            self.problem = f"{unread} jobs that bjobs lists could not be read; it counts as silent"
+            return None
+        return [row for one in listings for row in one.rows]

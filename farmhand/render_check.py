@@ -7,6 +7,7 @@ import shlex
 import shutil
 import tempfile
 
+from farmhand.doctor_lsf import would_take
 from farmhand.new_run import make_run
 from farmhand.submissions import Way
 from farmhand.talk import give
@@ -32,6 +33,10 @@ def check_site(plan: Plan, out_dir: str, way: Way) -> None:
     findings = [_command(plan), _inputs(plan), *_directory(out_dir)]
     if way.scheduler in _ASKS:
         findings += _scheduler(plan, way)
+    elif way.scheduler == "lsf":
+        with tempfile.TemporaryDirectory(prefix="farmhand-check-") as folder:
+            make_run(plan, way, folder, "check")  # what cannot be rendered is said now
+        findings += would_take(plan.spec)
     for good, text in findings:
         give(f"{'ok ' if good else 'BAD'}  {text}")
     bad = sum(not good for good, _ in findings)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import orjson
 
+from farmhand.lsf_habits import lsf_habits
 from manifest.arrays import array_sizes
 from manifest.header import Submission
 from manifest.layout import is_nested, ranges
+from manifest.lsf_section import LsfHabits
 from manifest.spec import Resources, Spec
 from renderer.schedulers import SCHEDULERS
 from renderer.submission import Target, Written
@@ -91,6 +93,7 @@ def write_submission(
         exclude=exclude,
         run_uuid=run_uuid,
         mode=submission.mode,
+        lsf=lsf_habits(spec) if submission.scheduler == "lsf" else LsfHabits(),
     )
     written = SCHEDULERS[submission.scheduler].render(target)
     # Renamed when it is whole: a rebuilt manifest reads all that are there.

@@ -20,6 +20,11 @@ from manifest.tree import Absent
 _FREE_TEXT = {"env", "params"}  # here an empty value is an empty text, not "not given"
 
 
+_ITEMS = ("list", "begin each item with '- '")
+_KEYS = ("block of keys", None)
+_WRONG_SHAPE = {"tuple_type": _ITEMS, "list_type": _ITEMS, "model_type": _KEYS, "dict_type": _KEYS}
+
+
 def load_spec(document: Document) -> Spec:
     """Validate a document.
 
@@ -46,7 +51,7 @@ def _given(data: Any, key: str = "") -> Any:  # noqa: ANN401 (any document)
 def _explain(error: ValidationError, document: Document) -> UserError:
     problems = error.errors(include_url=False)
     first = problems[0]
-    location = tuple(part for part in first["loc"] if isinstance(part, str | int))
+    location = tuple(part for part in first["loc"] if not _is_mark(part) or part == "[key]")
     what, hint = _message(dict(first), location)
     if len(problems) > 1:
         others = sorted({_shown(p["loc"]) for p in problems[1:]})
@@ -55,8 +60,14 @@ def _explain(error: ValidationError, document: Document) -> UserError:
 
 
 def _shown(location: tuple[str | int, ...]) -> str:
-    """Return a place as a person writes it; pydantic's mark for "the key itself" is no part."""
-    return _printable(".".join(str(part) for part in location if part != "[key]")) or "the spec"
+    """Return a place as a person writes it; pydantic's marks in brackets are no part."""
+    parts = (str(part) for part in location if not _is_mark(part))
+    return _printable(".".join(parts)) or "the spec"
+
+
+def _is_mark(part: str | int) -> bool:
+    """Say whether this is a mark: "the key itself", or which form of an entry is meant."""
+    return isinstance(part, str) and part.startswith("[")
 
 
 def _printable(text: str) -> str:
@@ -84,10 +95,11 @@ def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tup
                 "quote it, so that it reaches the command as you wrote it",
             )
         return f"{key}: a text was expected, not a {_kind(value)}", None
-    if kind in ("tuple_type", "list_type"):
-        return f"{key}: a list was expected, not a {_kind(value)}", "begin each item with '- '"
-    if kind in ("model_type", "dict_type"):
-        return f"{key}: a block of keys was expected, not a {_kind(value)}", None
+    if kind in _WRONG_SHAPE:
+        wanted, hint = _WRONG_SHAPE[kind]
+        return f"{key}: a {wanted} was expected, not a {_kind(value)}", hint
+    if kind in ("bool_parsing", "bool_type"):
+        return f"{key}: {value!r} is neither true nor false", None
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
         bound = next(iter(problem["ctx"].values()))
         words = {"greater_than": "greater than", "greater_than_equal": "at least"}

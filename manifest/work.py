@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from manifest.checks import Frozen
 
@@ -44,7 +44,12 @@ class FileCommand(Frozen):
     command: tuple[str, ...] = Field(min_length=1)
 
 
-_List = tuple[str | FileCommand, ...]
+# The tags are no part of a place in the spec: manifest.loading leaves out what is in brackets.
+_Entry = Annotated[
+    Annotated[str, Tag("[text]")] | Annotated[FileCommand, Tag("[command]")],
+    Discriminator(lambda v: "[command]" if isinstance(v, dict | FileCommand) else "[text]"),
+]
+_List = tuple[_Entry, ...]
 Files = Annotated[
     _List, BeforeValidator(_one_file, json_schema_input_type=_List | FileCommand | str)
 ]

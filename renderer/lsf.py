@@ -180,9 +180,10 @@ def _common(target: Target, shards: int) -> Iterator[str]:
 
 def _refuse_early_warning(grace: int, walltime: int | None) -> None:
     if walltime is not None and int(bsub_minutes(grace)) >= int(bsub_minutes(walltime)):
+        early, limit = bsub_minutes(grace), bsub_minutes(walltime)
         raise UserError(
-            f"resources.grace: LSF counts in whole minutes, and a warning {bsub_minutes(grace)} min "
-            f"before a run limit of {bsub_minutes(walltime)} min would come at once",
+            f"resources.grace: LSF counts in whole minutes, and a warning {early} min before a run "
+            f"limit of {limit} min would come at once",
             hint="ask for more walltime, or for less grace",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from manifest.header import Submission
@@ -41,7 +41,7 @@ class Target:
     run_uuid: str = ""
     mode: str | None = None
     """Which of a scheduler's several ways the user asked for."""
-    lsf: LsfHabits = LsfHabits()
+    lsf: LsfHabits = field(default_factory=LsfHabits)
     """How the site has set up LSF, where that is the scheduler."""
 
     @property

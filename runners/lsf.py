@@ -30,6 +30,8 @@ class Answers:
     said: tuple[tuple[str, str], ...] = ()
     """Of each command what it printed, and what it said on standard error."""
     problem: str | None = None
+    refused: bool = False
+    """It was there and refused the question: another one may be understood."""
 
 
 def installed(program: str) -> bool:
@@ -79,7 +81,8 @@ def _answers(commands: list[list[str]], is_answer: Callable[[str], bool]) -> Ans
     for argv in commands:
         asked = _ask(argv)
         if not _answered(asked, is_answer):
-            return Answers(problem=complaint(argv[0], asked))
+            refused = asked.code is not None and asked.code > 0 and not _is_silent(asked)
+            return Answers(problem=complaint(argv[0], asked), refused=refused)
         said.append((asked.out, asked.err))
     return Answers(tuple(said))
 
@@ -90,8 +93,10 @@ def _ask(argv: list[str]) -> Asked:
 
 
 def _answered(asked: Asked, is_answer: Callable[[str], bool]) -> bool:
-    if asked.code == 0:
-        # Some releases end well although nobody was there to answer.
-        silent = any(words in asked.err.casefold() for words in _NO_DAEMON)
-        return bool(asked.out.strip()) or not silent
+    if asked.code == 0:  # some releases end well although nobody was there to answer
+        return bool(asked.out.strip()) or not _is_silent(asked)
     return asked.code is not None and asked.code > 0 and is_answer(asked.err)
+
+
+def _is_silent(asked: Asked) -> bool:
+    return any(words in asked.err.casefold() for words in _NO_DAEMON)
