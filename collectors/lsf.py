@@ -1,4 +1,4 @@
-"""What a run's own files tell of its jobs on LSF: reports, records, and the journal of submitting."""
+"""What a run's own files tell of its jobs on LSF: reports, records, the submission journal."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Known:
                 return True
             named = False
         else:
-            named = self.place(row.name, row.index) is not None
+            named = self.place(row.name, row.element) is not None
         if self.by_id(row.native_id) is None:
             created = _epoch(self.header.created_at_utc) - _MINUTE_S
             return named and (row.submitted is None or row.submitted >= created)
@@ -156,7 +156,7 @@ class Known:
         reports = self.reports.get(submission or 0)
         if reports is None:
             return Asked(submission)
-        return reports.asked._replace(packed=len(tuple(shards)) > 1)
+        return reports.asked(len(tuple(shards)))
 
 
 def _epoch(text: str) -> float:

@@ -67,7 +67,7 @@ def attribute(known: Known, heard: Heard, open_ones: set[str], now: float) -> Ob
     shards = _Shards(known)
     rows = heard.rows or {}
     jobs: dict[int, set[str]] = defaultdict(set)
-    for native_id, row in rows.items():
+    for row in rows.values():
         for placed in _of_row(known, row, now):
             shards.add(*placed)
             jobs[placed[1].submission or 0].add(str(row.job))
@@ -96,12 +96,12 @@ def _take_history(known: Known, heard: Heard) -> None:
     for row in heard.history:
         if not row.over or row.native_id in known.settled:
             continue
-        placed = known.by_id(row.native_id) or known.place(row.name, row.index)
+        placed = known.by_id(row.native_id) or known.place(row.name, row.element)
         if placed is None or not _is_same(known, row.native_id, row.name, row.submitted):
             continue
         number, shards = placed
         if number is None:
-            named = known.place(row.name, row.index)
+            named = known.place(row.name, row.element)
             number = named[0] if named else next(iter(known.reports))
         said = of_history(row, heard.source, known.asked(number, shards))
         known.reports[number].remember(said, shards)
@@ -119,7 +119,7 @@ def _is_same(known: Known, native_id: str, name: str | None, submitted: float | 
 
 def _of_row(known: Known, row: JobRow, now: float) -> Iterator[_Placed]:
     """Yield what bjobs says of a job, unless its report says more."""
-    placed = known.place(row.name, row.index) or known.by_id(row.native_id)
+    placed = known.place(row.name, row.element) or known.by_id(row.native_id)
     if placed is None:
         return
     number, shards = placed

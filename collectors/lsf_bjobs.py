@@ -45,7 +45,7 @@ class JobRow(NamedTuple):
     """One job, or one element of an array. Absent facts are None, never 0."""
 
     job: int
-    index: int
+    element: int
     """0: no element of an array."""
     state: str
     """RUN, EXIT and so on, as LSF has it."""
@@ -64,7 +64,7 @@ class JobRow(NamedTuple):
     @property
     def native_id(self) -> str:
         """Return the id as farmhand writes it."""
-        return f"{self.job}[{self.index}]" if self.index else str(self.job)
+        return f"{self.job}[{self.element}]" if self.element else str(self.job)
 
 
 class Listing(NamedTuple):
@@ -174,7 +174,7 @@ def _row(told: Mapping[str, str], now: float) -> JobRow | None:
     hosts = _HOSTS.match(told.get("exec_host", "").strip())
     return JobRow(
         job=int(match[1]),
-        index=int(match[2] or index),
+        element=int(match[2] or index),
         state=state,
         code=read_code(told.get("exit_code", "")),
         reason=told.get("exit_reason", "").strip().rstrip("."),

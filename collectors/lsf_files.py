@@ -69,11 +69,16 @@ class SubmissionReports:
     grown: bool = False
     opened: int = 0
 
-    @property
-    def asked(self) -> Asked:
-        """Return what its jobs had asked for; whether one runs several is said for arrays only."""
+    def asked(self, shards: int) -> Asked:
+        """Return what a job had asked for that runs so many shards, one after the other."""
         resources = self.submission.resources
-        return Asked(self.submission.id, resources.get("memory"), resources.get("walltime"))
+        walltime = resources.get("walltime")
+        return Asked(
+            self.submission.id,
+            resources.get("memory"),
+            walltime and walltime * shards,
+            packed=shards > 1,
+        )
 
     def keep(self) -> None:
         """Keep what was read, so that the next collect reads only what is new."""
@@ -105,15 +110,12 @@ class SubmissionReports:
                 known = self.told.get(path)
                 if known is not None and known.settled and not _again(known, last_start):
                     continue
-                if array:
-                    found = _element(name, int(array[1]) - 1, arrays)
-                else:
-                    found = _chunk(name, names)
+                part = int(array[1]) - 1 if array else None
+                found = _chunk(name, names) if part is None else _element(name, part, arrays)
                 if found is not None:
-                    packed = array is not None and arrays.per_job > 1
-                    self._read(path, *found, self.asked._replace(packed=packed))
+                    self._read(path, *found)
 
-    def _read(self, path: str, native_id: str, shards: tuple[int, ...], asked: Asked) -> None:
+    def _read(self, path: str, native_id: str, shards: tuple[int, ...]) -> None:
         known = self.told.get(path)
         try:
             with open(os.path.join(self.folder, path), "rb") as stream:
@@ -130,11 +132,11 @@ class SubmissionReports:
         self.opened += 1
         report = last_report(read_reports(data), native_id)
         if report is not None:
-            said = of_report(report, asked)
+            said = of_report(report, self.asked(len(shards)))
         else:
             why = f"{path} holds no report of it (yet)"
             said = Observation(REPORT, native_id, "unknown", "no report", why)
-            said = said._replace(submission=asked.submission)
+            said = said._replace(submission=self.submission.id)
         self.told[path] = Told.of(said, shards, size, mtime)
         self.grown = True
 

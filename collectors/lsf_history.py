@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from collectors.lsf_words import TERM, read_amount, read_code, read_short_date, read_signal
 
-_WRAPPED = "\n" + " " * 21
+_INDENT = " " * 21
+_FULL = 79  # columns, without a blank at the end
 _JOB = re.compile(r"^Job <(\d{1,10})(?:\[(\d{1,10})\])?>", re.MULTILINE)
 _NAME = re.compile(r"Job Name <([^<>\n]{1,4095})>")
 _EVENT = re.compile(
@@ -28,8 +29,8 @@ _EVENT = re.compile(
 _HOST = re.compile(
     r"(?:Host\(s\)(?:/Processors)? |[Dd]ispatched to )<(?:\d{1,9}\*)?([^<>\n]{1,255})>"
 )
-_CODE = re.compile(r"[Ee]xit(?:ed with exit)? code (\d{1,3})")
-_SIGNAL = re.compile(r"Exited by (?:LSF )?signal (\d{1,3}|[A-Z][A-Za-z ]*)")
+_CODE = re.compile(r"[Ee]xited with\s*exit\s*code\s*(\d{1,3})")
+_SIGNAL = re.compile(r"Exited by (?:LSF )?signal\s*(\d{1,3}|[A-Z][A-Za-z ]*)")
 _CPU = re.compile(r"CPU time used is (\d{1,15}(?:\.\d{1,9})?)")
 _PEAK = re.compile(r"MAX MEM: +([\d.]+ +[KMGT]?bytes)")
 _OVER = ("Done successfully", "Exited", "Completed <")
@@ -40,7 +41,7 @@ class HistoryRow:
     """What became of one job. Absent facts are None, never 0."""
 
     job: int
-    index: int
+    element: int
     name: str | None = None
     over: bool = False
     done: bool = False
@@ -58,15 +59,29 @@ class HistoryRow:
     @property
     def native_id(self) -> str:
         """Return the id as farmhand writes it."""
-        return f"{self.job}[{self.index}]" if self.index else str(self.job)
+        return f"{self.job}[{self.element}]" if self.element else str(self.job)
 
 
 def read_history(text: str, now: float) -> list[HistoryRow]:
     """Return the jobs that are told of, each once: an id that was given out twice as the last."""
     found: dict[tuple[int, int], HistoryRow] = {}
-    for row in _rows(text.replace("\r\n", "\n").replace(_WRAPPED, ""), now):
-        found[row.job, row.index] = row
+    for row in _rows(_unwrapped(text), now):
+        found[row.job, row.element] = row
     return list(found.values())
+
+
+def _unwrapped(text: str) -> str:
+    """Join what was wrapped: a line that is full was cut anywhere, a shorter one at a blank."""
+    lines: list[str] = []
+    width = 0
+    for line in text.splitlines():
+        if line.startswith(_INDENT) and lines:
+            lines.append("" if width >= _FULL else " ")
+            lines.append(line[len(_INDENT) :])
+        else:
+            lines += ["\n", line]
+        width = len(line.rstrip())
+    return "".join(lines[1:])
 
 
 def _rows(text: str, now: float) -> Iterator[HistoryRow]:

@@ -32,7 +32,8 @@ from collectors.lsf_words import (
 
 _FRAME = re.compile(
     rb"Sender: LSF System <[^<>\n]{0,300}>\n"
-    rb"Subject: Job (?P<job>\d{1,10})(?:\[(?P<index>\d{1,10})\])?: (?P<name><[^\n]{0,8192})\n\nJob <"
+    rb"Subject: Job (?P<job>\d{1,10})(?:\[(?P<index>\d{1,10})\])?: "
+    rb"(?P<name><[^\n]{0,8192})\n\nJob <"
     rb"|^The output \(if any\) (?:follows:|is (?P<above>above) this job summary\.)$",
     re.MULTILINE,
 )

@@ -153,7 +153,7 @@ def _text(value: Any, place: Place) -> str:  # noqa: ANN401 (as above)
 
 def _written(value: Any, place: Place) -> str:  # noqa: ANN401 (as above)
     if isinstance(value, str):
-        return str.__str__(value)  # an Enum's value, not its name
+        return value
     if isinstance(value, float):
         return float.__repr__(value)  # numpy's float64 shows its type
     if isinstance(value, Integral):

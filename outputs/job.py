@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -98,3 +99,19 @@ def missing_rows(missing: Sequence[ShardFacts]) -> list[dict[str, Any]]:
         }
         for facts in missing
     ]
+
+
+def added(numbers: Sequence[int | float]) -> int | float:
+    """Return a sum that does not depend on the order: exact for integers, rounded once for floats.
+
+    Infinite when it is more than a float holds.
+
+    >>> added([1, 2**80]), added([0.1] * 10)
+    (1208925819614629174706177, 1.0)
+    """
+    if all(isinstance(number, int) for number in numbers):
+        return sum(numbers)
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.inf

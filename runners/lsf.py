@@ -1,9 +1,9 @@
 """Asking LSF: bjobs, bhist and bacct, with a time limit and an environment that changes no answer.
 
-Many jobs are asked for at once: by the beginning of their names (``*`` in ``-J``: bjobs(1)), or some
-hundred ids a command. Each function returns what was printed, or why there is no answer; reading it
-is left to others, but for the question whether it is one: with jobs that it does not know bjobs ends
-with 255, as it does when LSF does not answer.
+Many jobs are asked for at once: by the beginning of their names (``*`` in ``-J``: bjobs(1)), or
+some hundred ids a command. Each function returns what was printed, or why there is no answer;
+reading it is left to others, but for the question whether it is one: with jobs that it does not
+know bjobs ends with 255, as it does when LSF does not answer.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def bjobs_named(
 def bjobs_ids(
     jobs: Iterable[int], options: Sequence[str], is_answer: Callable[[str], bool]
 ) -> Answers:
-    """Ask for jobs by id, with all elements of arrays; which ids are unknown stands in the answer."""
+    """Ask for jobs by id, with all elements of arrays; what is unknown stands in the answer."""
     asked = [["bjobs", *options, "-a", "-u", "all", *batch] for batch in _batches(jobs)]
     return _answers(asked, is_answer)
 

@@ -23,7 +23,7 @@ os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["
 pytest_plugins = ["tests.clusters.plugin", "tests.clusters.lsf.stand_in"]
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
-EXCLUDABLE = ("slow", "registry", "slurm", "htcondor")
+EXCLUDABLE = ("slow", "registry", "slurm", "htcondor", "hadd")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -114,7 +114,7 @@ def test_a_scheduler_that_hangs_is_asked_once(
     assert "BAD  SLURM: does not answer: scontrol did not answer within 0.5 s\n" in said.out
     assert found["SLURM"] == ("--", "was not asked any further")
     assert found["space"][0] == "ok"
-    assert "1 of 7 findings are BAD" in said.err
+    assert "1 of 8 findings are BAD" in said.err
     assert not (farm.path / "asked").exists()
 
 

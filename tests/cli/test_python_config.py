@@ -192,7 +192,7 @@ def test_where_it_runs_and_what_it_sees(farm: Farm) -> None:
     )
     Path("site").mkdir()
     Path("site/renderer.py").write_text("WHOSE = 'mine'\n")
-    env = {**os.environ, "PYTHONPATH": "site"}
+    env = {**os.environ, "PYTHONPATH": f"site:{os.environ.get('PYTHONPATH', '')}"}
     said = farm.process("render", "ana/cfg.py", "--write-spec", env=env)
     data = read_document(said.out, "printed").data
     path = str(farm.path / "ana/cfg.py")

@@ -312,6 +312,7 @@ fh_keep() {
 
 fh_become() {
   local fh_argv
+  [[ $fh_scheduler != lsf ]] || trap '' USR1 USR2
   printf r >&"$fh_pipe"
   exec 2>&"$fh_log" {fh_log}>&-
   exec </dev/null >"$FARMHAND_ATTEMPT/stdout" 2>"$FARMHAND_ATTEMPT/stderr" || fh_refuse
@@ -574,3 +575,4 @@ fh_main "$@"
 #
 # HUP INT QUIT TERM XCPU go on to the command's process group; USR1 and USR2 are a warning: the record
 # says so, and the group gets SIGTERM. What the command leaves running in its group is killed.
+# (LSF signals every process of a job; there, the command is started with USR1 and USR2 ignored.)

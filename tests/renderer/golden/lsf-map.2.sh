@@ -1,0 +1,30 @@
+#!/bin/bash
+#BSUB -J "r.3.array2[1-2]"
+#BSUB -o "/farm/r/logs/3/array2/%J.%I.out"
+#
+# Run r, submission 3: 6 shards in 2 elements (part 2 of 2). Submit it by
+#   bsub < /farm/r/resubmit-3/lsf_array_job.2.sh
+# Element N (from 1) runs the shards in line 2 + N of submissions/3.map.
+# What a shard prints is in its own directory, below shards/.
+run=/farm/r
+node=${LSB_HOSTS-} node=${node%% *}
+fail() {
+  printf 'farmhand: element %s on %s: %s\n' "${LSB_JOBINDEX:--}" "${node:-$HOSTNAME}" "$1" >&2
+  exit 91
+}
+case ${LSB_JOBINDEX-} in
+  '' | 0 | *[!0-9]*) fail "not an element of a job array (LSB_JOBINDEX is '${LSB_JOBINDEX-}'): was it submitted by bsub < lsf_array_job.2.sh, and has LSF taken the array for one job?" ;;
+esac
+[ "$LSB_JOBINDEX" -le 2 ] ||
+  fail "this array has the elements 1 to 2 (was -J given by hand?)"
+[ -r "$run/plan/shard.sh" ] ||
+  fail "$run/plan/shard.sh cannot be read: is the run directory on a filesystem of this host, and was it moved?"
+mapfile -t -s $((2 + LSB_JOBINDEX - 1)) -n 1 line <"$run/"submissions/3.map
+read -r -a shards <<<"${line[0]-}"
+[ -n "${shards[0]-}" ] || fail "no line for this element in $run/"submissions/3.map
+restarts=0
+[ "${LSB_RESTART-}" != Y ] || restarts=1
+unset LSB_INTERACTIVE "${!BSUB_@}" # what bsub typed inside another job hands on of that job
+fh_node=$node fh_array=${LSB_JOBNAME-} \
+  exec /bin/bash "$run/plan/shard.sh" 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 3 lsf \
+  "${LSB_JOBID-}[$LSB_JOBINDEX]" "$restarts" 0 "${shards[@]}"

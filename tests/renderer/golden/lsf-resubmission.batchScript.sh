@@ -1,0 +1,29 @@
+#!/bin/bash
+#BSUB -J "r.2.s8"
+#BSUB -o '/farm/"r"/logs/2/0/s8.%J.out'
+#BSUB -n 4
+#BSUB -M 2048
+#BSUB -R "select[hname!='n1' && hname!='n8' && hname!='n-9'] rusage[mem=512] span[hosts=1]"
+#BSUB -rn
+#
+# Shard s8 (number 8) of the run r, submission 2. Start it by any of
+#   bsub < batchScript.sh        nohup ./batchScript.sh &        bash < batchScript.sh
+run='/farm/"r"'
+if [ ! -r "$run/plan/shard.sh" ]; then
+  echo "farmhand: this script belongs to the run at $run, and there is no plan there." >&2
+  echo "  to do: if the run was moved, start it from its new place: farmhand run NEW-PLACE" >&2
+  exit 91
+fi
+# Started by hand, until the next lines find a job of LSF around it. (An interactive job lends its
+# number to all that is typed in it; but what is submitted there bears the name of this shard.)
+scheduler=nohup job=- restarts=0 walltime=0 node=''
+if [ -n "${LSB_JOBID-}" ] &&
+  { [ -z "${LSB_INTERACTIVE-}" ] || [ "${LSB_JOBNAME-}" = r.2.s8 ]; }; then
+  # LSF itself holds to the walltime: -W, which the command line of bsub may have changed.
+  scheduler=lsf job=$LSB_JOBID walltime=0 node=${LSB_HOSTS-}
+  case ${LSB_JOBINDEX:-0} in 0 | *[!0-9]*) ;; *) job="${job}[$LSB_JOBINDEX]" ;; esac
+  [ "${LSB_RESTART-}" != Y ] || restarts=1
+  unset LSB_INTERACTIVE "${!BSUB_@}" # what bsub typed inside another job hands on of that job
+fi
+fh_node=${node%% *} exec /bin/bash "$run/plan/shard.sh" 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 2 \
+  "$scheduler" "$job" "$restarts" "$walltime" 8 </dev/null
