@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -67,8 +68,20 @@ def attempt_verdict(attempt: Attempt, world: World, *, started_again: bool = Fal
         return Verdict("lost", "vanished", text + with_text(world.tail(attempt)))
     verdict = _recorded_verdict(attempt, world)
     if observed is not None and attempt["ended"] is not None:
-        return confronted(verdict, attempt, observed)
+        verdict = confronted(verdict, attempt, observed)
+    if verdict.state == "succeeded" and _was_out_of_time(attempt):
+        text = "the record says exit code 0, but LSF had told it to stop: SIGUSR2, at the run limit"
+        return Verdict("unknown", "disagree", text)
     return verdict
+
+
+def _was_out_of_time(attempt: Attempt) -> bool:
+    """Say whether LSF began to end an attempt at its run limit (bsub(1), -W).
+
+    A command that catches what it is sent and ends with 0 has hardly done all of its work, and
+    LSF-like schedulers then call the job done. A grace period is announced by SIGUSR1.
+    """
+    return attempt["scheduler"] == "lsf" and attempt["warned"] == signal.SIGUSR2
 
 
 def _recorded_verdict(attempt: Attempt, world: World) -> Verdict:

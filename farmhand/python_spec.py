@@ -80,7 +80,7 @@ class Component(Keys):
     tree: str | None = None
     work: Block | None = None
     shards: int | str | None = None
-    params: dict[str, Text | None] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
 
 
@@ -100,7 +100,7 @@ class Spec(Keys):
     arguments: Sequence[Text] = field(default_factory=list)
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
-    env: dict[str, Text | None] = field(default_factory=dict)
+    env: dict[str, Any] = field(default_factory=dict)
     prologue: str | None = None
     workdir: str | os.PathLike[str] | None = None
     threads: int | str | None = None

@@ -79,7 +79,9 @@ def _goes_on(file: BinaryIO, end: int, size: int) -> bool:
     return length > _KEY.size and end + length <= size and version % 1000 in _KEY_VERSIONS
 
 
-def problem_of(path: str, look: Callable[[BinaryIO, int], str | None] = header_problem) -> str | None:
+def problem_of(
+    path: str, look: Callable[[BinaryIO, int], str | None] = header_problem
+) -> str | None:
     """Return the sentence against the file of a path.
 
     Raises:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ SPEC: dict[str, Any] = {
     "script": """
 case $FARMHAND_SHARD_INDEX in
   1) exit 3 ;;
-  2) trap 'exit 0' TERM USR2; while :; do sleep 0.1; done ;;
-  3) kill -KILL $PPID; sleep 60 ;;
-  4) sleep 60 ;;
+  2) trap 'echo done >out.txt; exit 0' TERM USR2; while :; do sleep 0.1; done ;;
+  3) kill -KILL $$ ;;
+  4 | 5) sleep 60 ;;
 esac
 echo done >out.txt
 """,
@@ -34,7 +35,7 @@ echo done >out.txt
     "resources": {"walltime": "1m", "memory": "200 MB"},
 }
 QUIET: dict[str, Any] = {**SPEC, "script": "echo done >out.txt\n"}
-WAITS: dict[str, Any] = {**SPEC, "script": 'sleep 60\n'}
+WAITS: dict[str, Any] = {**SPEC, "script": "sleep 60\n"}
 
 
 @pytest.fixture
@@ -82,8 +83,12 @@ def until(lsf: StandIn, native_id: str, *states: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("layout", ["ibm10", "lsf9", "compatible"])
-@pytest.mark.parametrize("as_array", [False, True])
+TERM = "job report: TERM_RUNLIMIT: job killed after reaching LSF run time limit"
+
+
+@pytest.mark.parametrize(
+    ("layout", "as_array"), [("ibm10", False), ("lsf9", True), ("compatible", False)]
+)
 def test_every_shard_says_how_it_ended(
     lsf: StandIn, farm: Farm, layout: str, as_array: bool
 ) -> None:
@@ -93,11 +98,220 @@ def test_every_shard_says_how_it_ended(
         array(run)
     else:
         submit(run, *range(6))
-    ids = [f"1[{n}]" for n in range(1, 7)] if as_array else [str(n) for n in range(1, 7)]
-    until(lsf, ids[4], "RUN")
+    native = "1[6]" if as_array else "6"
+    until(lsf, native, "RUN")
+    subprocess.run(["bkill", native], check=True, capture_output=True)
+    lsf.wait()
+    assert collected(farm) == {
+        0: ("succeeded", None),
+        1: ("failed", "exit_code"),
+        2: ("unknown", "disagree"),  # at its run limit, it said 0
+        3: ("failed", "signal"),
+        4: ("failed", "timeout"),
+        5: ("cancelled", "cancelled"),
+    }
+    told = [evidence(farm, shard) for shard in range(6)]
+    if layout == "compatible":  # it gives no reasons
+        assert told[2].startswith("the record says exit code 0, but LSF had told it to stop")
+        assert "of 1m00s, warned of its end" in told[4]
+    else:
+        assert told[2].startswith(f"the record says exit code 0, {TERM}, although LSF calls it ")
+        assert told[4].startswith(f"{TERM}, exit code 143 (SIGTERM?), ran ")
+        assert told[5].startswith("job report: TERM_OWNER: job killed by owner, exit code 1")
+    assert [attempts(farm, shard) for shard in range(6)] == [1] * 6
+    submission = farm.manifest("r")["submissions"][0]
+    assert submission["native_ids"] == (["1"] if as_array else [str(n) for n in range(1, 7)])
+
+
+def test_reports_behind_the_output_are_read_too(lsf: StandIn, farm: Farm) -> None:
+    lsf.configure(direct=True, slots=6)
+    run = render(farm, {**QUIET, "script": "echo done >out.txt; exit $FARMHAND_SHARD_INDEX"})
+    submit(run, 0, 1)
+    lsf.wait()
+    log = run / "logs" / "1" / "0" / "s1.2.out"
+    log.write_text("Successfully completed.\nExited with exit code 0.\n" + log.read_text())
+    found = collected(farm)
+    assert (found[0], found[1]) == (("succeeded", None), ("failed", "exit_code"))
+    said = [a["observed"]["state"] for a in farm.manifest("r")["results"][1]["attempts"]]
+    assert said == ["Exited with exit code 1"]
+
+
+def test_what_lives_is_known_from_the_queue(lsf: StandIn, farm: Farm) -> None:
+    lsf.configure(slots=1)
+    run = render(farm, WAITS)
+    submit(run, 0, 1, 2)
+    until(lsf, "1", "RUN")
+    wait_for_records(run, 1)
+    alter(lsf, 3, stat="PSUSP")
+    found = collected(farm)
+    assert [found[shard] for shard in range(4)] == [
+        ("running", None),
+        ("pending", None),
+        ("held", "held_policy"),
+        ("planned", None),
+    ]
+    assert evidence(farm, 1).startswith("PEND; Waiting for a free slot (bjobs, ")
+    assert evidence(farm, 2).endswith("bresume '3' lets it go on")
+    assert collected(farm) == found
+
+
+@pytest.mark.parametrize("state", ["UNKWN", "ZOMBI"])
+def test_what_lsf_has_lost_sight_of_is_not_lost(lsf: StandIn, farm: Farm, state: str) -> None:
+    run = render(farm, WAITS)
+    submit(run, 0)
+    until(lsf, "1", "RUN")
+    wait_for_records(run, 1)
+    alter(lsf, 1, stat=state)
+    assert collected(farm)[0] == ("unknown", None)
+    assert evidence(farm, 0).startswith(f"{state} on lsfhost; ")
+    assert farm.check("r")["bad"] == []
+    assert attempts(farm, 0) == 1
+    alter(lsf, 1, stat="RUN")
+    assert collected(farm)[0] == ("running", None)
+
+
+def test_a_job_killed_while_it_waited_leaves_no_file(lsf: StandIn, farm: Farm) -> None:
+    lsf.configure(slots=1)
+    run = render(farm, WAITS)
+    submit(run, 0, 1)
+    until(lsf, "1", "RUN")
+    subprocess.run(["bkill", "2"], check=True, capture_output=True)
+    until(lsf, "2", "EXIT")
+    assert not (run / "logs" / "1" / "0" / "s1.2.out").exists()
+    assert collected(farm)[1] == ("cancelled", "cancelled")
+    assert evidence(farm, 1).startswith("bjobs: EXIT, TERM_OWNER: job killed by owner")
+    lsf.configure(slots=1, clean_period_s=0)  # bjobs forgets it; bhist does not
+    assert collected(farm)[1] == ("cancelled", "cancelled")
+    assert evidence(farm, 1).startswith("bhist: TERM_OWNER: job killed by owner")
+    assert attempts(farm, 1) == 1
+
+
+def test_a_job_of_which_only_the_journal_knows(lsf: StandIn, farm: Farm) -> None:
+    """Killed while pending, or reported by mail: nothing says that it failed."""
+    run = render(farm, QUIET)
+    journal(run, shard=0, job="4711", time=time.time() - 3600)
+    journal(run, shard=1, job="4712", time=time.time())
+    found = collected(farm, "--records-only")
+    assert (found[0], found[1], found[2]) == (("unknown", None),) * 2 + (("planned", None),)
+    assert evidence(farm, 0).startswith("submitted; no record and no report of it: it waits, or ")
+    found = collected(farm)  # LSF does not know them: the first one for sure
+    assert (found[0], found[1]) == (("lost", "vanished"), ("unknown", None))
+    assert evidence(farm, 0).startswith("bjobs: gone, bjobs does not know it any more")
+    assert farm.check("r", code=1)["bad"][0]["shard_index"] == 0
+
+
+def test_without_an_answer_nothing_is_concluded(
+    lsf: StandIn, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = render(farm, QUIET)
+    journal(run, shard=0, job="4711", time=time.time() - 3600)
+    submit(run, 1)
+    lsf.wait()
+    commands = farm.path / "bin"
+    commands.mkdir()
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    for text, said in (
+        ("echo 'Cannot connect to LSF. Please wait ...'; sleep 60", "did not answer within 1 s"),
+        ("echo 'LSF is down. Please wait ...' >&2; exit 255", "LSF is down"),
+        ("echo garbage; exit 0", "cannot be read"),
+    ):
+        (commands / "bjobs").write_text(f"#!/bin/sh\n{text}\n")
+        (commands / "bjobs").chmod(0o755)
+        monkeypatch.setenv("FARMHAND_SCHEDULER_TIMEOUT", "1")
+        done = farm("collect", "--in-place", "runs/r")
+        assert said in done.stderr
+        assert "going by records and job reports" in done.stderr
+        states = [result["state"] for result in farm.manifest("r")["results"]]
+        assert states == ["unknown", "succeeded", *["planned"] * 4]
+
+
+def test_lines_before_the_answer_are_passed_over(lsf: StandIn, farm: Farm) -> None:
+    lsf.configure(please_wait=True, slots=1)
+    run = render(farm, WAITS)
+    submit(run, 0, 1)
+    until(lsf, "1", "RUN")
+    found = collected(farm)
+    assert (found[0], found[1]) == (("running", None), ("pending", None))
+
+
+def test_an_lsf_without_json_is_asked_for_a_table(
+    lsf: StandIn, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lsf.configure(slots=1)
+    run = render(farm, WAITS)
+    submit(run, 0, 1)
+    until(lsf, "1", "RUN")
+    commands = farm.path / "bin"
+    commands.mkdir()
+    real = shutil.which("bjobs")
+    (commands / "bjobs").write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *-json*) echo "bjobs: illegal option -- json" >&2; exit 255 ;; esac\n'
+        f'exec "{real}" "$@"\n'
+    )
+    (commands / "bjobs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    done = farm("collect", "--in-place", "runs/r")
+    assert done.stderr.startswith("updated")
+    states = [result["state"] for result in farm.manifest("r")["results"]]
+    assert states[:2] == ["running", "pending"]
+
+
+def test_reports_are_opened_once(lsf: StandIn, farm: Farm) -> None:
+    lsf.configure(slots=6)
+    run = render(farm, QUIET)
+    array(run)
     lsf.wait()
     found = collected(farm)
-    print(found, *[evidence(farm, s) for s in range(6)], sep="\n")
-    assert found[0] == found[5] == ("succeeded", None)
-    assert found[1] == ("failed", "exit_code")
-    assert [attempts(farm, shard) for shard in range(6)] == [1] * 6
+    assert set(found.values()) == {("succeeded", None)}
+    before = (run / "manifest.json").read_bytes()
+    for report in (run / "logs").rglob("*.out"):
+        report.write_bytes(b"this would show if it were read")
+    assert collected(farm) == found
+    assert (run / "manifest.json").read_bytes() == before
+
+
+def test_a_job_that_is_started_again_is_read_again(lsf: StandIn, farm: Farm) -> None:
+    run = render(farm, {**QUIET, "script": "exit 3"})
+    submit(run, 0)
+    lsf.wait()
+    assert collected(farm)[0] == ("failed", "exit_code")
+    [record] = (run / "records" / "0").iterdir()
+    shard, native, epoch, token, end = record.name.split(".")
+    later = int(epoch) + 3600
+    text = record.read_text().replace('"exit_code":3', '"exit_code":4')
+    text = text.replace(f'"time":{epoch}', f'"time":{later}')
+    lines = [json.loads(line) for line in text.splitlines()]
+    lines[1]["time"] = lines[0]["time"] + 1
+    again = ".".join((shard, native, str(later), token, end))
+    (run / "records" / "0" / again).write_text("".join(json.dumps(one) + "\n" for one in lines))
+    log = run / "logs" / "1" / "0" / "s0.1.out"
+    first = log.read_text()
+    second = first.replace("exit code 3", "exit code 4")
+    for line in first.splitlines():
+        if line.startswith(("Started at ", "Terminated at ", "Results reported at ")):
+            word, _, date = line.partition(" at ")
+            at = time.mktime(time.strptime(date, "%a %b %d %H:%M:%S %Y")) + 3600
+            moved = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(at))
+            second = second.replace(line, f"{word} at {moved}")
+    log.write_text(first + second)
+    assert collected(farm)[0] == ("failed", "exit_code")
+    told = farm.manifest("r")["results"][0]["attempts"]
+    assert [(one["exit_code"], one["observed"]["code"]) for one in told] == [(3, 3), (4, 4)]
+
+
+def journal(run: Path, **line: Any) -> None:
+    said = {"event": "submitted", "code": 0, "text": "", "command": "bsub"}
+    with (run / "submissions" / "1.chunks.jsonl").open("a") as stream:
+        stream.write(json.dumps(said | line) + "\n")
+
+
+def alter(lsf: StandIn, job: int, **changes: Any) -> None:
+    lsf.spool.put(job, 0, replace(lsf.spool.state(job, 0), **changes))
+
+
+def wait_for_records(run: Path, number: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list((run / "records" / "0").iterdir())) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -209,10 +209,14 @@ def test_the_walltime_is_lsfs_own_there_and_the_payloads_by_hand(lsf: StandIn, f
     assert "TERM_RUNLIMIT" in (farm.run("r") / "logs" / "1" / "0" / "s0.1.out").read_text()
 
 
-def test_a_warning_comes_with_the_grace(lsf: StandIn, farm: Farm) -> None:
+@pytest.mark.parametrize("name", ["TERM", "USR1"])
+def test_a_warning_comes_with_the_grace(lsf: StandIn, farm: Farm, name: str) -> None:
+    """LSF sends it to every process of the job: the command must get its own signal only."""
     lsf.configure(minute_s=0.2)
-    loop = "trap 'echo warned >out.txt; exit 0' TERM; for i in $(seq 300); do sleep 0.1; done\n"
-    render(farm, script=loop, shards=1, resources={"walltime": "50m", "grace": "40m"})
+    trap = f"trap 'echo warned >out.txt; exit 0' {name}\n"
+    loop = "for i in $(seq 300); do sleep 0.1; done\n"
+    asked = {"walltime": "50m", "grace": "40m", "stop_signal": name}
+    render(farm, script=trap + loop, shards=1, resources=asked)
     shell(f"bsub < {farm.run('r')}/shards/s0/batchScript.sh")
     lsf.wait()
     [record] = (farm.run("r") / "records" / "0").iterdir()

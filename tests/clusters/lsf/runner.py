@@ -178,7 +178,7 @@ class _Submission:
         match = re.fullmatch(r"(\d+)([KMGT]B?)?!?", self._job.options.get("M", ""))
         if match is None or not self._settings.enforce_memory or one.state.reason:
             return False
-        unit = (match[2] or self._settings.unit)[0]
+        unit = (match[2] or self._settings.unit or "KB")[0]
         return one.state.memory > int(match[1]) << {"K": 10, "M": 20, "G": 30, "T": 40}[unit]
 
     def _end(self, one: Running, cpu_s: float) -> None:

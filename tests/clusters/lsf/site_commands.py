@@ -27,6 +27,7 @@ def bparams(words: list[str]) -> int:
     print("lsb.params configuration at Wed Nov 25 07:18:29 2026\n")
     print(f"        DEFAULT_QUEUE = {next(iter(settings.queues))}")
     print(f"        MAX_JOB_ARRAY_SIZE = {settings.largest_array}")
+    print(f"        RESOURCE_RESERVE_PER_TASK = {'Y' if settings.by_slot else 'N'}")
     print(f"        CLEAN_PERIOD = {settings.clean_period_s:g}")
     return 0
 

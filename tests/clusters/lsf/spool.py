@@ -52,7 +52,10 @@ class Settings:
     """A regular expression: jobs with such a name are not taken."""
     enforce_memory: bool = False
     """Kill what takes more than -M (in ``unit``), as LSB_MEMLIMIT_ENFORCE=y."""
-    unit: str = "KB"
+    unit: str = ""
+    """LSF_UNIT_FOR_LIMITS; the lsf.conf in the spool says so."""
+    by_slot: bool = False
+    """RESOURCE_RESERVE_PER_TASK=Y."""
     direct: bool = False
     """LSB_STDOUT_DIRECT=y: output is there while the job runs, the report behind it."""
     clean_period_s: float = 3600.0
@@ -135,6 +138,8 @@ class Spool:
             return Settings()
 
     def configure(self, settings: Settings) -> None:
+        with open(self.join("lsf.conf"), "w", encoding="ascii") as stream:
+            stream.write(f"LSF_UNIT_FOR_LIMITS={settings.unit}\n" if settings.unit else "")
         self._write(self.join("settings.json"), asdict(settings))
 
     def next_id(self) -> int:
