@@ -81,7 +81,7 @@ def _was_out_of_time(attempt: Attempt) -> bool:
     A command that catches what it is sent and ends with 0 has hardly done all of its work, and
     LSF-like schedulers then call the job done. A grace period is announced by SIGUSR1.
     """
-    return attempt["scheduler"] == "lsf" and attempt["warned"] == signal.SIGUSR2
+    return attempt["scheduler"] == "lsf" and bool(attempt["warned"] == signal.SIGUSR2)
 
 
 def _recorded_verdict(attempt: Attempt, world: World) -> Verdict:

@@ -35,14 +35,18 @@ class Request:
         header = self.manifest.header
         return {"run_id": header.run_id, "plan_id": header.plan_id}
 
-    def start(self, arguments: list[str], stop: Event | None = None) -> tuple[int, str]:
+    def start(
+        self, arguments: list[str], stop: Event | None = None, folder: str | None = None
+    ) -> tuple[int, str]:
         """Run a command in the run's directory; return its exit code and its last line."""
-        return _start(arguments, self.facts.run, stop)
+        return _start(arguments, folder or self.facts.run, stop)
 
 
-def start_here(arguments: list[str], stop: Event | None = None) -> tuple[int, str]:
+def start_here(
+    arguments: list[str], stop: Event | None = None, folder: str | None = None
+) -> tuple[int, str]:
     """Run a command in the current directory; return its exit code and its last line."""
-    return _start(arguments, os.getcwd(), stop)
+    return _start(arguments, folder or os.getcwd(), stop)
 
 
 def _start(arguments: list[str], folder: str, stop: Event | None) -> tuple[int, str]:

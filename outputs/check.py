@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from manifest.units import format_bytes
 from outputs import json_document
 from outputs.csv_rows import Table, TableError, plain_table
+from outputs.root_check import root_problem
 from outputs.text_rule import RuleWatch, watch_file
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ def check_output(path: str, shown: str, check: Check, facts: ShardFacts | None) 
 
     Returns:
         None when the file is good. Never raises for anything a file can hold or lack, and reads
-        it at most once: JSON as a whole, everything else as a stream.
+        it at most once: JSON as a whole, ROOT files by their keys, everything else as a stream.
+
+    Raises:
+        UserError: ROOT files are to be checked, and uproot is not installed.
     """
-    return _opened(path, shown, lambda file: _check_file(file, shown, check, facts))
+    return _opened(path, shown, lambda file: _check_file(file, path, shown, check, facts))
 
 
 def check_text_rule(path: str, shown: str, rule: TextRule) -> str | None:
@@ -73,8 +77,12 @@ def _reason(error: OSError | ValueError) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _check_file(file: BinaryIO, shown: str, check: Check, facts: ShardFacts | None) -> str | None:
+def _check_file(
+    file: BinaryIO, path: str, shown: str, check: Check, facts: ShardFacts | None
+) -> str | None:
     problem = _size_problem(os.fstat(file.fileno()).st_size, check)
+    if problem is None and check.root is not None:
+        problem = root_problem(path, check.root, facts)
     if problem:
         return f"{shown} {problem}"
     if check.json_ is not None:

@@ -25,10 +25,12 @@ ARGUMENT_SPACE = 1 << 20
 class RunCommand(Protocol):
     """Starts a process and waits for it, with a time limit; lives in the runners."""
 
-    def __call__(self, arguments: list[str], stop: Event | None = None) -> tuple[int, str]:
+    def __call__(
+        self, arguments: list[str], stop: Event | None = None, folder: str | None = None
+    ) -> tuple[int, str]:
         """Return the exit code (128+n for signal n) and the tail of what it printed.
 
-        Once ``stop`` is set, the command is ended.
+        Once ``stop`` is set, the command is ended. It runs in ``folder``, when that is given.
         """
 
 

@@ -7,7 +7,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from manifest.errors import Refusal, UserError
-from outputs import command, copy_first, counters, csv_table, cutflow, json_lines, proof, text, toys
+from outputs import (
+    command,
+    copy_first,
+    counters,
+    csv_table,
+    cutflow,
+    json_lines,
+    proof,
+    root,
+    text,
+    toys,
+)
 from outputs.job import MergeJob, Merger, MergeReport
 
 if TYPE_CHECKING:
@@ -24,6 +35,7 @@ KINDS: dict[str, Merger] = {
     "csv": csv_table,
     "json-lines": json_lines,
     "text": text,
+    "root": root,
     "cutflow": cutflow,
     "counters": counters,
     "copy-first": copy_first,

@@ -132,7 +132,7 @@ def _keys(file: Any) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 (uproot'
 
 def _tree(tree: Any) -> Tree:  # noqa: ANN401 (uproot's)
     if not hasattr(tree, "branches"):  # RNTuple: a description of fields instead of branches
-        return Tree(int(tree.num_entries), tuple((name, ()) for name in tree.keys()))
+        return Tree(int(tree.num_entries), tuple((name, ()) for name in tree.keys()))  # noqa: SIM118
     return Tree(int(tree.num_entries), tuple(_branches(tree, "")))
 
 

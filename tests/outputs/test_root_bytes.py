@@ -1,0 +1,79 @@
+"""Whatever bytes a ROOT file holds, reading it gives a sentence, never a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uproot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manifest.checks import Check
+from outputs.check import check_output
+from outputs.facts import ShardFacts
+from outputs.root_file import RootError, read_root
+
+FACTS = ShardFacts(1, "s1", None, 10, 10, 52, 2, 20, 42, "1.1.a")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("root") / "a.root"
+    with uproot.recreate(path) as file:
+        file.mktree("events", {"x": np.float64})
+        file["events"].extend({"x": np.arange(10.0)})
+        file["h"] = np.histogram(np.arange(5.0))
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bytes") / "a.root"
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_changed_bytes(whole: bytes, place: Path, data: st.DataObject) -> None:
+    changed = bytearray(whole)
+    at = st.integers(0, len(whole) - 1)
+    for where, byte in data.draw(st.lists(st.tuples(at, st.integers(0, 255)), min_size=1)):
+        changed[where] = byte
+    place.write_bytes(changed)
+    said = check_output(str(place), "out", Check.model_validate({"root": "true"}), None)
+    assert said is None or said.startswith(("out is ", "out was ", "out holds "))
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_file_that_ends_anywhere_is_truncated(
+    whole: bytes, place: Path, data: st.DataObject
+) -> None:
+    end = data.draw(st.integers(0, len(whole) - 1))
+    place.write_bytes(whole[:end])
+    with pytest.raises(RootError, match=r"truncated|empty|not a ROOT file"):
+        read_root(str(place))
+
+
+@pytest.mark.parametrize(
+    ("rules", "evidence"),
+    [
+        ({}, None),
+        ({"keys": ["h", "events"], "trees": {"events": "shard.size"}}, None),
+        ({"keys": ["nosuch"]}, "out has no object 'nosuch'; it has events, h"),
+        ({"trees": {"nosuch": "1"}}, "out has no tree 'nosuch'"),
+        ({"trees": {"h": "1"}}, "out has no tree 'h', but a TH1D of that name"),
+        ({"trees": {"events": "11"}}, "out has 10 entries in the tree 'events', planned 11"),
+    ],
+)
+def test_rules(whole: bytes, place: Path, rules: dict[str, object], evidence: str | None) -> None:
+    place.write_bytes(whole)
+    check = Check.model_validate({"root": rules})
+    assert check_output(str(place), "out", check, FACTS) == evidence
+
+
+def test_what_is_no_root_file(place: Path) -> None:
+    place.write_bytes(b"<html>404</html>" * 10)
+    check = Check.model_validate({"root": "true"})
+    assert check_output(str(place), "out", check, None) == "out is not a ROOT file"
