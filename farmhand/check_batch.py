@@ -19,7 +19,7 @@ from farmhand.talk import give, say, short_path, some
 from farmhand.unchanged import refuse_changes
 from manifest.errors import UserError
 from manifest.header import Header
-from manifest.layout import is_nested, ranges
+from manifest.layout import ranges
 from manifest.locking import manifest_lock, submit_lock
 from manifest.store import read_manifest
 
@@ -76,9 +76,8 @@ def resubmit_bad(
             groups, left = select(gathered, Choice(among=fresh))
             redone.left |= left
             if groups:
-                nested = is_nested(header.shards)
                 chunks += [
-                    chunk_of(folder, index, name, number, nested=nested)
+                    chunk_of(header, folder, index, name, number)
                     for index, name, number in write_resubmission(gathered, groups, way).chunks
                 ]
         if chunks:
@@ -104,7 +103,7 @@ def _way(folder: str, header: Header) -> Way:
 
 def _rendered_before(redone: Redone, folder: str) -> list[Chunk]:
     """Return the chunks whose scripts are there and were never submitted."""
-    nested = is_nested(redone.view.manifest.header.shards)
+    header = redone.view.manifest.header
     chunks = []
     for one in redone.view.again:
         if one.waiting:
@@ -115,7 +114,7 @@ def _rendered_before(redone: Redone, folder: str) -> list[Chunk]:
         elif one.handed is not None and one.handed.outcome == "doubtful":
             redone.doubtful.append((one.shard, one.name))
         else:
-            chunks.append(chunk_of(folder, one.shard, one.name, one.submission, nested=nested))
+            chunks.append(chunk_of(header, folder, one.shard, one.name, one.submission))
     return chunks
 
 

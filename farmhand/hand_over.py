@@ -17,9 +17,10 @@ import typer
 from farmhand.chunk_journal import write_chunk
 from farmhand.talk import give, say, some
 from manifest.errors import Refusal, UserError
-from manifest.layout import shard_dir
+from manifest.header import Header
+from manifest.layout import is_nested
 from manifest.units import parse_duration
-from renderer.submission import submission_folder
+from renderer.submission import own_script_folder
 from runners.batch_command import SCRIPT, BatchAnswer, run_batch
 
 BatchOption = Annotated[
@@ -92,9 +93,10 @@ def read_batch(command: str, timeout: str) -> Batch:
     return Batch(command, seconds)
 
 
-def chunk_of(run: str, shard: int, name: str, submission: int, *, nested: bool) -> Chunk:
+def chunk_of(header: Header, run: str, shard: int, name: str, submission: int) -> Chunk:
     """Return a chunk with its directory."""
-    place = os.path.join(submission_folder(submission), shard_dir(shard, name, nested=nested))
+    nested = is_nested(header.shards)
+    place = own_script_folder(submission, header.rendered, shard, name, nested=nested)
     return Chunk(shard, name, submission, os.path.join(run, place))
 
 

@@ -134,6 +134,7 @@ def _write(plan: Plan, way: Way, root: str, run: str, run_id: str) -> list[Writt
                 spec=plan.spec,
                 largest_array=largest,
                 run_uuid=ids.uuid,
+                first=True,
             )
         )
     seeds = {part.seed.base for part in plan.parts if part.seed}

@@ -75,6 +75,7 @@ def write_submission(
     largest_array: int,
     exclude: tuple[str, ...] = (),
     run_uuid: str,
+    first: bool = False,
 ) -> Written:
     """Write submissions/<k>.json and the scheduler's scripts below ``root``."""
     path = os.path.join(root, "submissions", f"{submission.id}.json")
@@ -89,6 +90,7 @@ def write_submission(
         shards=shards,
         nested=is_nested(total),
         spec=spec,
+        first=first,
         largest_array=largest_array,
         exclude=exclude,
         run_uuid=run_uuid,

@@ -176,9 +176,7 @@ def _looked(gathered: Gathered, chosen: Chosen, *, doubtful: bool) -> Left:
             continue
         row["attempts"] = list(known_attempts(row, manifest.path).values())
         handed = submitted.find(number, index)
-        chunk = chunk_of(
-            gathered.facts.run, index, row["name"], number, nested=gathered.facts.nested
-        )
+        chunk = chunk_of(header, gathered.facts.run, index, row["name"], number)
         if row["attempts"] and not not_started(row, number):
             left.there += 1
         elif handed is None or handed.outcome == "refused":

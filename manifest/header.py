@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from manifest.layout import parse_ranges
 
 SCHEMA = "farmhand.manifest/1"
 
@@ -65,3 +68,13 @@ class Header(_Model):
     """How much of the local pool's journal has been folded in."""
     blocks: tuple[Block, ...] = ()
     submissions: tuple[Submission, ...] = ()
+
+    @cached_property
+    def rendered(self) -> int:
+        """Number of submissions that the render made: the first, which share out all shards."""
+        left = self.shards
+        for number, submission in enumerate(self.submissions):
+            if left <= 0:
+                return number
+            left -= sum(1 for _ in parse_ranges(submission.shards))
+        return len(self.submissions)

@@ -51,6 +51,6 @@ def write_batch_scripts(
 
 def for_each_script(target: Target, command: str) -> str:
     """Return the line that runs a command for each of them; in it ``"$script"`` is the path."""
-    pattern = shlex.quote(os.path.join(target.run, target.folder, "shards"))
+    pattern = shlex.quote(os.path.join(target.run, target.own_scripts))
     depth = "/*/*/" if target.nested else "/*/"
     return f"for script in {pattern}{depth}{SCRIPT}; do {command} done"

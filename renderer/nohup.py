@@ -12,5 +12,5 @@ def render(target: Target) -> Written:
     """Write one script a shard."""
     count = write_batch_scripts(target)
     line = for_each_script(target, 'nohup "$script" >/dev/null 2>&1 &')
-    note = f"This starts all {count} at once; farmhand run {shlex.quote(target.run)} takes turns."
+    note = f"This starts all of them at once; farmhand run {shlex.quote(target.run)} takes turns."
     return Written((line,), (note,) if count > 1 else ())

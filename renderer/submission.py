@@ -18,6 +18,18 @@ def submission_folder(number: int) -> str:
     return "" if number == 1 else f"resubmit-{number}"
 
 
+def own_script_folder(
+    submission: int, rendered: int, index: int, name: str, *, nested: bool
+) -> str:
+    """Return the directory of a shard's own script, relative to the run.
+
+    The render may make several submissions (ADR 2); they share no shard, so each shard has its
+    first script at ``shards/<name>``. ``rendered`` is the number of the render's submissions.
+    """
+    place = shard_dir(index, name, nested=nested)
+    return place if submission <= rendered else os.path.join(submission_folder(submission), place)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A submission on its way to disk."""
@@ -34,6 +46,8 @@ class Target:
     """(index, name) of the shards, in order; read once."""
     nested: bool
     spec: Spec
+    first: bool = False
+    """Whether the render writes it, not a resubmission."""
     largest_array: int = 0
     """Elements that one job array may have, where the scheduler has such things."""
     exclude: tuple[str, ...] = ()
@@ -55,7 +69,14 @@ class Target:
 
     def shard_folder(self, index: int, name: str) -> str:
         """Return the directory of a shard's own script, relative to the run."""
-        return os.path.join(self.folder, shard_dir(index, name, nested=self.nested))
+        rendered = self.submission.id if self.first else 0
+        number = self.submission.id
+        return own_script_folder(number, rendered, index, name, nested=self.nested)
+
+    @property
+    def own_scripts(self) -> str:
+        """Return the directory in which the directories of shards' own scripts are."""
+        return "shards" if self.first else os.path.join(self.folder, "shards")
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,7 @@ def test_json_adds_the_components_to_the_pinned_keys(chunks: Chunks) -> None:
 
 
 @pytest.mark.parametrize("columns", ["80", "50"])
-def test_the_table_fits(
-    chunks: Chunks, monkeypatch: pytest.MonkeyPatch, columns: str
-) -> None:
+def test_the_table_fits(chunks: Chunks, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     story = "Error: a story of many words that does not fit in a line of any terminal at all"
     farm = chunks(f"echo {story} $RANDOM$RANDOM >&2; exit $((1 + FARMHAND_SHARD_INDEX % 4))")
     farm.job(*range(8))
@@ -95,7 +93,9 @@ def test_the_table_fits(
     assert sum("failed     exit_code" in line for line in lines) == 7
 
 
-def test_some_chunks_as_the_shell_lists_them(chunks: Chunks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_chunks_as_the_shell_lists_them(
+    chunks: Chunks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     farm = chunks()
     farm.job(0, 1, 2, 3, 4)
     shards = farm.run() / "shards"
@@ -123,7 +123,10 @@ def test_chunks_in_blocks(farm: Farm) -> None:
     assert "r: 2 shards" in farm("check", str(shards / "1")).out
     assert "r: 2 shards" in farm("check", str(shards / "1" / "s1000"), f"{shards}/0/s0999").out
     assert "r: 10 shards" in farm("check", f"{shards}/*/s000*").out
-    assert "r: 102 shards" in farm("check", f"{shards}/s0[09]??", f"{shards}/1/*", code=None).out or True
+    assert (
+        "r: 102 shards" in farm("check", f"{shards}/s0[09]??", f"{shards}/1/*", code=None).out
+        or True
+    )
     for wrong in ("0/s1000", "s1000", "2", "7/s0001", "0/nosuch"):
         assert "has no shard" in farm("check", f"{shards}/{wrong}", code=2).err
 

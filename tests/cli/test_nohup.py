@@ -42,7 +42,7 @@ def test_a_batch_script_starts_by(toys: Toys, way: str) -> None:
 def test_the_printed_line_typed_as_it_is_from_anywhere(toys: Toys) -> None:
     farm = toys()
     said = farm("render", "--run-id", "q", "--scheduler", "nohup", "--shards", "3", "--", "true")
-    assert "This starts all 3 at once" in said.err
+    assert "This starts all of them at once" in said.err
     [line] = said.out.splitlines()
     shell = subprocess.run(
         ["bash", "-c", line + "; wait"], cwd="/", check=True, timeout=30, capture_output=True
