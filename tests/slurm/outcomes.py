@@ -171,9 +171,13 @@ class Scene:
     def ended(self, elements: list[str]) -> None:
         """Wait until queue and accounting agree that elements have ended."""
 
+        # Of what is cancelled while it waits accounting never hears.
+        unheard = {self.element(HELD_CANCELLED), self.element(WAITING_CANCELLED)}
+
         def over() -> bool:
-            live = self.slurm.squeue(elements)
-            return not UNFINISHED & {*live.values(), *self.slurm.states(*elements).values()}
+            live, accounted = self.slurm.squeue(elements), self.slurm.states(*elements)
+            heard = {*elements} - unheard <= accounted.keys()
+            return heard and not UNFINISHED & {*live.values(), *accounted.values()}
 
         poll(over, f"{', '.join(elements)} to end", 120.0)
 
