@@ -119,6 +119,7 @@ def _submit_all(folder: str, scripts: list[Script], lock: int) -> None:
         say("Nothing is left to submit.")
         return
     for number, script in enumerate(scripts):
+        _make_logs(folder, script.place[0])
         write_line(folder, "about to", script.place)
         answer = _BY_COMMAND[script.command].submit(script.path, lock)
         if answer.outcome == "accepted":
@@ -130,17 +131,30 @@ def _submit_all(folder: str, scripts: list[Script], lock: int) -> None:
         told = "no answer" if answer.outcome == "unknown" else "not submitted"
         write_line(folder, told, script.place, why=answer.text)
         raise _stopped(answer, script, done=number, left=scripts[number:])
+    count = _shards(scripts)
+    say(f"{count} submitted. Later: farmhand collect --in-place {short_path(folder)}")
+
+
+def _make_logs(folder: str, submission: int) -> None:
+    """Make the directory of the scheduler's own output again: without it no job can begin."""
+    path = os.path.join(folder, "logs", str(submission))
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"it cannot be made: {error.strerror}", where=short_path(path)) from error
+
+
+def _shards(scripts: list[Script]) -> str:
     count = sum(len(script.shards) for script in scripts)
-    say(f"{count} shards submitted. Later: farmhand collect --in-place {short_path(folder)}")
+    return f"{count} shard{'s' * (count != 1)}"
 
 
 def _stopped(answer: Submitted, script: Script, *, done: int, left: list[Script]) -> Refusal:
-    count = sum(len(other.shards) for other in left)
-    state = f"{done} script{'s' * (done != 1)} submitted now, {count} shards are left"
+    state = f"{done} script{'s' * (done != 1)} submitted now, {_shards(left)} left"
     what, hint = {
         "refused": (
             f"{script.command} refused",
-            "mend what it says; the rest is submitted by the same verb",
+            "mend the spec and render a new run, or mend the script and type the same again",
         ),
         "limit": (
             "no more jobs are taken now",

@@ -151,7 +151,7 @@ def test_sbatch_refuses(study: Study) -> None:
         Path(script).write_text(text.replace("=nosuch", "=main"), encoding="utf-8")
     done = study("submit", "runs/r", "--execute", code=1)
     assert "sbatch refused: invalid partition specified: nosuch" in done.stderr
-    assert "1 script submitted now, 6 shards are left" in done.stderr
+    assert "1 script submitted now, 6 shards left" in done.stderr
     assert list(study.jobs().values()) == scripts[:1]
     assert ("submitted", 1) not in study.journal()
     assert study("submit", "runs/r").stdout.splitlines() == [f"sbatch {s}" for s in scripts[1:]]
@@ -162,13 +162,32 @@ def test_sbatch_refuses(study: Study) -> None:
     assert sorted(study.jobs().values()) == scripts
 
 
+def test_a_missing_directory_of_logs_is_made_again(study: Study) -> None:
+    """Without it SLURM can start nothing: every element would end 0:53."""
+    study.render(slurm={}, work={"count": 1}, shards=1)
+    shutil.rmtree(study.run / "logs")
+    done = study("submit", "runs/r", "--execute")
+    assert done.stderr == "1 shard submitted. Later: farmhand collect --in-place runs/r\n"
+    study.finish(1)
+    assert study.records() == {0: 1}
+
+
+def test_a_directory_of_logs_that_cannot_be_made(study: Study) -> None:
+    study.render()
+    shutil.rmtree(study.run / "logs")
+    (study.run / "logs").touch()
+    said = study("submit", "runs/r", "--execute", code=2).stderr
+    assert "it cannot be made: Not a directory\n  where: runs/r/logs/1" in said
+    assert study.jobs() == {}
+
+
 def test_a_limit_of_the_site_stops_it_and_it_goes_on_later(limited_slurm: Slurm) -> None:
     study = Study(limited_slurm, limited_slurm.workspace())
     scripts = study.render(work={"count": 8}, shards=8)  # in arrays of four; five jobs at a time
     try:
         done = study("submit", "runs/r", "--execute", code=1)
         assert "no more jobs are taken now" in done.stderr
-        assert "1 script submitted now, 4 shards are left" in done.stderr
+        assert "1 script submitted now, 4 shards left" in done.stderr
         assert "again when some have ended" in done.stderr
         assert list(study.jobs().values()) == scripts[:1]
         study("submit", "runs/r", "--execute", code=1)
@@ -213,7 +232,7 @@ def test_when_slurm_is_silent_only_between_two_scripts_the_rest_is_left(study: S
     sbatch = f'{once}\ntouch {study.path}/one\nexec /usr/bin/sbatch "$@"'
     done = study("submit", "runs/r", "--execute", code=1, env=stand_in(study, sbatch=sbatch))
     assert "the scheduler cannot be reached: Unable to contact slurm controller" in done.stderr
-    assert "1 script submitted now, 6 shards are left" in done.stderr
+    assert "1 script submitted now, 6 shards left" in done.stderr
     assert list(study.jobs().values()) == scripts[:1]
     study.submit()
     assert sorted(study.jobs().values()) == scripts
