@@ -14,7 +14,7 @@ from collectors.observed_verdict import (
 )
 from collectors.records import Attempt
 from collectors.words import signal_name, with_text
-from manifest.states import Cause, State, Verdict
+from manifest.states import SEVERAL_GOOD, Cause, State, Verdict
 from manifest.units import format_bytes, format_duration
 
 LATE_S = 600  # design: start + walltime + grace + 10 min are over
@@ -232,7 +232,7 @@ def shard_verdict(attempts: list[Attempt]) -> tuple[Verdict, list[str]]:
         first = min(good, key=lambda a: (a["ended"], a["attempt"]))
         evidence = first["evidence"]
         if len(good) > 1:
-            evidence += f"; {len(good)} attempts are good, the first to end counts"
+            evidence += f"; {len(good)} {SEVERAL_GOOD}"
         return Verdict("succeeded", None, evidence), [first["attempt"]]
     for state in _OPEN:
         found = [a for a in attempts if a["state"] == state]

@@ -18,7 +18,7 @@ from manifest.store import Manifest
 from manifest.units import format_duration
 from reports.bad_table import bad_table
 from reports.by_component import Standing, by_component, component_table
-from reports.tally import Tally, bad_rows, tally
+from reports.tally import Tally, bad_rows, several_good, tally
 
 EXAMPLES = {"lsf": "bsub -q 1nh", "nohup": "nohup ./batchScript.sh &"}
 _LONG_S = 600
@@ -38,6 +38,8 @@ class View:
     """Bad by their evidence, but rendered again since."""
     first: list[Again]
     """Planned, and handed to the batch command before."""
+    several: int
+    """How many succeeded more than once."""
 
     @property
     def waiting(self) -> list[Again]:
@@ -55,7 +57,8 @@ def look(gathered: Gathered, chosen: Iterable[int] | None) -> View:
     manifest = gathered.manifest
     wanted = None if chosen is None else set(chosen)
     submitted = Submitted(gathered.facts.run, manifest.header)
-    counted = tally(manifest, None if wanted is None else sorted(wanted))
+    ordered = None if wanted is None else sorted(wanted)
+    counted = tally(manifest, ordered)
     again = rendered_again(manifest, counted.bad, submitted)
     waiting = {one.shard for one in again if one.waiting}
     return View(
@@ -65,6 +68,7 @@ def look(gathered: Gathered, chosen: Iterable[int] | None) -> View:
         bad=[index for index in counted.bad if index not in waiting],
         again=again,
         first=list(_planned(manifest, submitted, wanted)),
+        several=several_good(manifest, ordered),
     )
 
 
@@ -133,6 +137,11 @@ def tell(view: View, *, redoing: bool = False) -> None:
     run = shlex.quote(short_path(view.manifest.run))
     if view.bad:
         say("")
+    if view.several:
+        say(
+            f"{view.several} succeeded more than once (submitted twice?): of each the first to end "
+            "counts"
+        )
     _tell_handed(view, run)
     if view.bad and not redoing:
         say(f"One of them: farmhand show {run} SHARD")

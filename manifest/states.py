@@ -36,6 +36,9 @@ Cause = Literal[
 STATES: tuple[str, ...] = get_args(State)
 CAUSES: tuple[str, ...] = get_args(Cause)
 
+SEVERAL_GOOD = "attempts are good, the first to end counts"
+"""How the evidence of a shard ends that succeeded more than once."""
+
 _BAD_STATES = frozenset(("failed", "cancelled", "lost", "held"))
 _ALLOWED: dict[str, frozenset[str]] = {
     "failed": frozenset(CAUSES) - {"held_policy", "cancelled", "vanished", "disagree"},

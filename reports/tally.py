@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manifest.layout import BLOCK
-from manifest.states import STATES, is_bad
+from manifest.states import SEVERAL_GOOD, STATES, is_bad
 from manifest.store import Manifest
 
 
@@ -61,6 +61,14 @@ def _add(found: Tally, manifest: Manifest, index: int) -> None:
     found.states[state] += 1
     if is_bad(state, cause):
         found.bad.append(index)
+
+
+def several_good(manifest: Manifest, only: Iterable[int] | None = None) -> int:
+    """Count the shards that succeeded more than once, of all or of those in ``only``."""
+    words = f'{SEVERAL_GOOD}","accepted_attempts":'.encode()  # as text of a log it has no quotes
+    if only is not None:
+        return sum(words in manifest.results.raw(index) for index in only)
+    return sum(bytes(block).count(words) for block in manifest.results.blocks)
 
 
 def bad_rows(manifest: Manifest, indices: Iterable[int]) -> list[dict[str, Any]]:

@@ -458,6 +458,9 @@ def test_a_shard_run_twice_at_once_is_counted_once(toys: Toys) -> None:
     assert len(row["attempts"]) == 2
     assert len(row["accepted_attempts"]) == 1
     assert "2 attempts are good, the first to end counts" in row["evidence"]
+    words = "1 succeeded more than once (submitted twice?): of each the first to end counts\n"
+    assert words in farm("check", "runs/r").err
+    assert words not in farm("check", "runs/r/shards/s2").err
     farm("merge", "runs/r")
     assert (farm.run() / "merged.txt").read_text() == "".join(f"unit {i}\n" for i in range(4))
 

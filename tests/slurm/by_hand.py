@@ -47,6 +47,8 @@ def play(slurm: Slurm) -> Told:
         told[f"{name} path"] = str(field.run)
         told[f"{name} submissions"] = field.manifest()["submissions"]
     told["twice check"] = twice.check(code=0)
+    for name, field in (("twice", twice), ("part", part)):
+        told[f"{name} check said"] = field("check", "runs/r").stderr
     told["beyond codes"] = [row["ExitCode"] for row in slurm.sacct(jobs[3:])]
     told["same name"] = same_name(slurm)
     return told

@@ -46,6 +46,8 @@ def test_the_double_run_is_reported(told: Told) -> None:
     (submission,) = told["twice submissions"]
     assert submission["native_ids"] == [str(job) for job in told["jobs"][:2]]
     assert told["twice check"]["succeeded"] == SHARDS
+    assert f"{SHARDS} succeeded more than once" in told["twice check said"]
+    assert "more than once" not in told["part check said"]
 
 
 def test_a_part_of_the_array_is_a_part_of_the_shards(told: Told) -> None:
