@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-import yaml
 
 from manifest.errors import UserError
 from manifest.spec import Input
+from renderer.component_files import is_url
+from renderer.references import references
 from renderer.shell_words import sh
 
 HASHED_UP_TO = 64 << 20  # larger files are told apart by size and time of change
@@ -44,6 +43,58 @@ class Inputs:
     words: Mapping[str, str]
     """Name -> shell word of its path in a job."""
     files: tuple[Fingerprint, ...]
+    folders: tuple[str, ...] = ()
+    """Directories under plan/stage with nothing in them."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """What was found so far, and what was not."""
+
+    base: str
+    files: dict[tuple[bool, str], str] = field(default_factory=dict)
+    """Whether the path is absolute, and the original -> the path as the user wrote it."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """The same of relative directories with nothing in them."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Path -> where it was asked for."""
+
+    def add(self, path: str, where: str) -> None:
+        """Add a file, or all files of a directory: each once, however it was spelled."""
+        source = os.path.normpath(os.path.join(self.base, path))
+        if os.path.realpath(source) != os.path.realpath(os.path.join(self.base, path)):
+            raise UserError(
+                f"'{path}' goes into a linked directory and up again, which leads elsewhere than "
+                "the same path without that",
+                where=f"{where}: {os.path.realpath(os.path.join(self.base, path))}, not {source}",
+                hint="write the path that is meant without going through the link",
+            )
+        for found in _leaves(source, ()):
+            inside = os.path.normpath(os.path.join(path, os.path.relpath(found, source)))
+            if os.path.isfile(found):
+                self.files.setdefault((os.path.isabs(path), found), inside)
+            elif os.path.isdir(found):
+                if not os.path.isabs(path):
+                    self.folders.setdefault(found, inside)
+            elif os.path.exists(found):
+                raise UserError(
+                    f"input '{inside}' is neither a file nor a directory", where=f"{where}: {found}"
+                )
+            else:
+                self.missing.setdefault(inside, f"{where}: {found}")
+
+    def refuse_missing(self) -> None:
+        """Name everything that is not there."""
+        if not self.missing:
+            return
+        names = ", ".join(f"'{path}'" for path in self.missing)
+        several = len(self.missing) > 1
+        what = f"{len(self.missing)} inputs do not exist: {names}"
+        raise UserError(
+            what if several else f"input {names} does not exist",
+            where="\n         ".join(self.missing.values()),
+            hint="paths in a spec are relative to the spec's directory",
+        )
 
 
 def find_inputs(inputs: Mapping[str, Input], base: str) -> Inputs:
@@ -52,23 +103,32 @@ def find_inputs(inputs: Mapping[str, Input], base: str) -> Inputs:
     Raises:
         UserError: missing, unreadable, or a reference that matches nothing.
     """
-    wanted: dict[tuple[bool, str], str] = {}
-    tops: dict[str, str] = {}
+    search = _Search(base)
     for name, item in inputs.items():
         where = f"inputs.{name}"
-        _refuse_template(item.path, where)
-        tops[name] = item.path
-        _add(wanted, item.path, base, where)
-        for path in _referenced(item, base, where):
-            _add(wanted, path, base, f"{where}.references")
-    depth = max((_ups(path) for (absolute, _), path in wanted.items() if not absolute), default=0)
+        _refuse_no_path(item.path, where)
+        search.add(item.path, where)
+        if os.path.exists(os.path.join(base, item.path)):
+            for path, place in references(item, base, where):
+                if not is_url(path):  # the command opens it where it is
+                    search.add(path, place)
+    search.refuse_missing()
+    shown = [path for (absolute, _), path in search.files.items() if not absolute]
+    depth = max((_ups(path) for path in (*shown, *search.folders.values())), default=0)
     root = os.path.normpath(os.path.join(base, *[".."] * depth))
-    files = tuple(_fingerprint(path, source, root) for (_, source), path in wanted.items())
-    words = {name: _word(path, base, root) for name, path in tops.items()}
-    return Inputs(words, files)
+    files = tuple(_fingerprint(path, source, root) for (_, source), path in search.files.items())
+    words = {name: _word(item.path, base, root) for name, item in inputs.items()}
+    return Inputs(words, files, tuple(os.path.relpath(path, root) for path in search.folders))
 
 
-def _refuse_template(text: str, where: str) -> None:
+def _refuse_no_path(text: str, where: str) -> None:
+    if is_url(text):
+        raise UserError(
+            f"'{text}' is no file of this machine",
+            where=where,
+            hint="give the URL to the command, or have HTCondor fetch it for each job: "
+            "htcondor.commands.transfer_input_files",
+        )
     if "{{" in text:
         raise UserError(
             f"{{{{ }}}} has no meaning in {where}: inputs are the same for all shards", where=where
@@ -86,28 +146,27 @@ def _ups(path: str) -> int:
     return sum(part == os.pardir for part in parts)
 
 
-def _add(wanted: dict[tuple[bool, str], str], path: str, base: str, where: str) -> None:
-    """Add a file, or all files of a directory: each once, however it was spelled."""
-    absolute = os.path.isabs(path)
-    source = os.path.normpath(os.path.join(base, path))
-    if os.path.isdir(source):
-        for found in _walk(source):
-            inside = os.path.join(path, os.path.relpath(found, source))
-            wanted.setdefault((absolute, found), os.path.normpath(inside))
-    elif os.path.isfile(source):
-        wanted.setdefault((absolute, source), os.path.normpath(path))
-    else:
+def _leaves(path: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Yield what is no directory at or below a path, and directories with nothing in them."""
+    if not os.path.isdir(path):
+        yield path
+        return
+    try:
+        status = os.stat(path)
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise UserError(f"input cannot be read: {error.strerror}", where=path) from error
+    me = (status.st_dev, status.st_ino)
+    if me in above:
         raise UserError(
-            f"input '{path}' does not exist",
-            where=f"{where}: {source}",
-            hint="paths in a spec are relative to the spec's directory",
+            "a link among the inputs leads to a directory that it lies in: there is no end to it",
+            where=path,
+            hint="remove the link, or name the files that are needed",
         )
-
-
-def _walk(top: str) -> Iterator[str]:
-    for folder, _, names in sorted(os.walk(top, followlinks=True)):
-        for name in sorted(names):
-            yield os.path.join(folder, name)
+    for name in names:
+        yield from _leaves(os.path.join(path, name), (*above, me))
+    if not names:
+        yield path
 
 
 def _fingerprint(path: str, source: str, root: str) -> Fingerprint:
@@ -129,50 +188,3 @@ def _fingerprint(path: str, source: str, root: str) -> Fingerprint:
         raise UserError(f"input '{path}' cannot be read: {error.strerror}", where=source) from error
     staged = None if os.path.isabs(path) else os.path.relpath(source, root)
     return Fingerprint(path, source, staged, status.st_size, status.st_mtime_ns, digest)
-
-
-def _referenced(item: Input, base: str, where: str) -> Iterator[str]:
-    if not item.references:
-        return
-    from jsonpath_ng.exceptions import JSONPathError  # noqa: PLC0415 (slow; only here)
-    from jsonpath_ng.ext.parser import parse  # noqa: PLC0415
-
-    source = os.path.join(base, item.path)
-    document = _load(source, where)
-    for expression in item.references:
-        try:
-            matches = parse(expression).find(document)
-        except (JSONPathError, ValueError) as error:
-            raise UserError(
-                f"'{expression}' is not a JSONPath expression: {error}",
-                where=f"{where}.references",
-                hint="write for example channels[*].data.file",
-            ) from error
-        if not matches:
-            raise UserError(
-                f"'{expression}' matches nothing in {item.path}", where=f"{where}.references"
-            )
-        for match in matches:
-            if not isinstance(match.value, str):
-                raise UserError(
-                    f"'{expression}' leads to {match.full_path}, which is not a text",
-                    where=f"{where}.references",
-                )
-            folder = os.path.dirname(item.path)
-            yield match.value if os.path.isabs(match.value) else os.path.join(folder, match.value)
-
-
-def _load(source: str, where: str) -> Any:  # noqa: ANN401 (any document)
-    try:
-        with open(source, "rb") as stream:
-            text = stream.read()
-        return json.loads(text) if source.endswith(".json") else yaml.safe_load(text)
-    except OSError as error:
-        raise UserError(
-            f"input '{source}' cannot be read: {error.strerror}", where=where
-        ) from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{source} is neither JSON nor YAML, so its references cannot be found: {error}",
-            where=where,
-        ) from error

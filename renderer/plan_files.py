@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -15,7 +14,7 @@ from manifest.layout import BLOCK, is_nested
 from manifest.rows import SEPARATOR
 from manifest.splitting import Row
 from renderer.block_template import BlockTemplate, segment_of
-from renderer.inputs import Fingerprint
+from renderer.inputs import Inputs
 from renderer.plan import Plan, block_rows, plan_blocks, refuse_unsafe_path
 from renderer.shell_words import sh
 from renderer.templating import template
@@ -67,7 +66,7 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
         plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n",
     )
     writer.write("run.json", orjson.dumps({"run_id": ids.run_id, "run_uuid": ids.uuid}) + b"\n")
-    _stage(plan.inputs.files, run)
+    _stage(plan.inputs, run)
     writer.write(
         "inputs.json",
         orjson.dumps([item.row() for item in plan.inputs.files], option=orjson.OPT_INDENT_2),
@@ -144,13 +143,16 @@ def _output_lines(plan: Plan, block: list[Row]) -> bytes:
     )
 
 
-def _stage(files: Iterable[Fingerprint], run: str) -> None:
-    for item in files:
+def _stage(inputs: Inputs, run: str) -> None:
+    stage = os.path.join(run, "plan", "stage")
+    for item in inputs.files:
         if item.staged is None:
             continue
-        link = os.path.join(run, "plan", "stage", item.staged)
+        link = os.path.join(stage, item.staged)
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(item.source, link)
+    for folder in inputs.folders:
+        os.makedirs(os.path.join(stage, folder), exist_ok=True)
 
 
 def payload_text(plan: Plan, ids: RunId) -> str:

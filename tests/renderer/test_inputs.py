@@ -149,3 +149,126 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/d/\xff")).touch()
     with pytest.raises(UserError, match="is not UTF-8"):
         found(tmp_path, d=path("d"))
+
+
+def refused(base: Path, **inputs: Any) -> UserError:
+    with pytest.raises(UserError) as caught:
+        found(base, **inputs)
+    return caught.value
+
+
+def test_everything_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"files": ["gone", "../up/gone", "there"]}')
+    write(tmp_path, "there", "d/a")
+    (tmp_path / "d/dangling").symlink_to("nowhere")
+    error = refused(tmp_path, x=path("in/x"), s=path("s.json", "files[*]"), d=path("d"))
+    assert error.what == ("4 inputs do not exist: 'in/x', 'gone', '../up/gone', 'd/dangling'")
+    for line in (
+        f"inputs.x: {tmp_path}/in/x",
+        f"inputs.s.references: {tmp_path}/gone",
+        f"inputs.s.references: {tmp_path.parent}/up/gone",
+        f"inputs.d: {tmp_path}/d/dangling",
+    ):
+        assert line in (error.where or "")
+
+
+@pytest.mark.parametrize("name", ["ws/w.json", "ws/w.yaml"])
+def test_files_that_are_named_name_further_ones_and_those_no_more(
+    tmp_path: Path, name: str
+) -> None:
+    """By the same expressions, each relative to the file that names it."""
+    write(tmp_path, "ws/sub/third.json", "ws/data.bin")
+    (tmp_path / "s.json").write_text(json.dumps({"files": [name]}))
+    (tmp_path / name).write_text(json.dumps({"files": ["sub/third.json", "data.bin", 5, ""]}))
+    (tmp_path / "ws/sub/third.json").write_text('{"files": ["too/deep"]}')
+    inputs = found(tmp_path, s=path("s.json", "files[*]"))
+    assert sorted(staged(inputs)) == sorted(["s.json", name, "ws/data.bin", "ws/sub/third.json"])
+    (tmp_path / "ws/data.bin").unlink()
+    error = refused(tmp_path, s=path("s.json", "files[*]"))
+    assert error.what == "input 'ws/data.bin' does not exist"
+    assert error.where == f"inputs.s.references, in {name}: {tmp_path}/ws/data.bin"
+
+
+def test_a_file_that_is_named_may_be_no_document(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"files": ["a.json", "b.yaml"]}')
+    (tmp_path / "a.json").write_text('{"one": 1}\n{"two": 2}\n')
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe{")
+    assert len(found(tmp_path, s=path("s.json", "files[*]")).files) == 3
+
+
+def test_an_empty_reference_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"a": ""}')
+    assert "leads to a, which is an empty text" in refused(tmp_path, s=path("s.json", "a")).what
+
+
+def test_urls_that_a_file_names_are_the_commands_business(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/s.json").write_text('{"files": ["root://eos.example//a.root"]}')
+    assert list(staged(found(tmp_path, s=path("in/s.json", "files[*]")))) == ["in/s.json"]
+    hint = refused(tmp_path, a=path("https://x.org/b")).hint or ""
+    assert "htcondor.commands.transfer_input_files" in hint
+
+
+def test_up_from_a_linked_directory_is_not_taken_for_another_file(tmp_path: Path) -> None:
+    """The shell goes up from where the link leads; both files are there."""
+    base = tmp_path / "study"
+    write(tmp_path, "study/x.txt", "far/x.txt", "far/deep/y.txt")
+    (base / "link").symlink_to("../far/deep")
+    assert list(staged(found(base, a=path("link/y.txt")))) == ["link/y.txt"]
+    error = refused(base, a=path("link/../x.txt"))
+    assert "goes into a linked directory and up again" in error.what
+    assert f"{tmp_path}/far/x.txt, not {base}/x.txt" in (error.where or "")
+    (base / "same").symlink_to(".")
+    (base / "s.json").write_text('{"a": "link/../x.txt"}')
+    assert "goes into a linked" in refused(base, s=path("s.json", "a")).what
+
+
+def test_a_link_to_a_directory_around_it_has_no_end(tmp_path: Path) -> None:
+    write(tmp_path, "d/deep/f")
+    (tmp_path / "d/deep/loop").symlink_to("..")
+    error = refused(tmp_path, d=path("d"))
+    assert "there is no end to it" in error.what
+    assert error.where == f"{tmp_path}/d/deep/loop"
+
+
+def test_two_links_to_one_directory_are_two_directories(tmp_path: Path) -> None:
+    write(tmp_path, "real/f")
+    for name in ("one", "two"):
+        (tmp_path / "d").mkdir(exist_ok=True)
+        (tmp_path / "d" / name).symlink_to("../real")
+    assert list(staged(found(tmp_path, d=path("d")))) == ["d/one/f", "d/two/f"]
+
+
+def test_what_is_neither_file_nor_directory(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "d/pipe")
+    for given in ("d", "d/pipe"):
+        error = refused(tmp_path, d=path(given))
+        assert error.what == "input 'd/pipe' is neither a file nor a directory"
+
+
+def test_empty_directories_are_there_too(tmp_path: Path) -> None:
+    base = tmp_path / "study"
+    (base / "d/empty").mkdir(parents=True)
+    (tmp_path / "up").mkdir()
+    write(base, "d/f")
+    inputs = found(base, d=path("d"), up=path("../up/"))
+    assert sorted(inputs.folders) == ["study/d/empty", "up"]
+    assert staged(inputs) == {"d/f": "study/d/f"}
+    assert as_bash_sees(inputs.words["up"]) == "/r u n/plan/stage/up"
+
+
+def test_a_directory_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not passed over as if it were empty."""
+    write(tmp_path, "d/closed/f")
+    real = os.listdir
+
+    def closed(where: str) -> list[str]:
+        if where.endswith("closed"):
+            raise PermissionError(13, "Permission denied", where)
+        return real(where)
+
+    monkeypatch.setattr(os, "listdir", closed)
+    error = refused(tmp_path, d=path("d"))
+    assert error.what == "input cannot be read: Permission denied"
+    assert error.where == f"{tmp_path}/d/closed"
