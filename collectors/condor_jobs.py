@@ -35,8 +35,9 @@ from collectors.condor_events import (
 from collectors.condor_holds import hold
 
 Facts = dict[str, Any]
-# Vacate codes: 1000 and above say why a machine gave a job up; these are losses of contact.
-_LOST_CONTACT = {1007, 1008}
+# Vacate codes ("Vacate Reason Codes" of the manual) that say that something broke: shadow, claim,
+# starter, contact, startd. The others from 1000 on say that somebody wanted the machine.
+_BROKE = {1002, 1006, 1007, 1008, 1012}
 _CLOSE_S = 60.0  # an eviction is followed so soon by the hold or the removal that it was for
 _OVER = ("completed", "removed")
 _WHILE_RUNNING = {
@@ -171,7 +172,7 @@ def _evicted(job: Course, facts: Facts, time: float) -> None:
     else:
         code, subcode = facts.get("code"), facts.get("subcode")
         cause = hold(code, subcode).cause
-        kind = "node" if code in _LOST_CONTACT else "preempted"
+        kind = "node" if code in _BROKE else "preempted"
         if cause in ("oom", "disk"):
             kind = cause
         # Its code is why it was evicted, no exit code.

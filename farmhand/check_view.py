@@ -145,7 +145,7 @@ def tell(view: View, *, redoing: bool = False) -> None:
     _tell_handed(view, run)
     if view.bad and not redoing:
         say(f"One of them: farmhand show {run} SHARD")
-        say(f"Redo them:   farmhand resubmit {run}")
+        _tell_redo(view, run)
         scheduler = view.manifest.header.submissions[-1].scheduler
         if scheduler in CHUNKED:
             say(f"or at once:  farmhand check {run} -b '{EXAMPLES[scheduler]}'")
@@ -153,6 +153,15 @@ def tell(view: View, *, redoing: bool = False) -> None:
         say(f"{view.open} not done yet; none is bad")
     elif not view.bad:
         say("all good")
+
+
+def _tell_redo(view: View, run: str) -> None:
+    held = view.counted.states.get("held", 0)
+    if held < len(view.bad):
+        say(f"Redo them:   farmhand resubmit {run}")
+    if held:
+        label = "Redo them:" if held == len(view.bad) else "Held too:"
+        say(f"{label:<12} farmhand resubmit --held {run}")
 
 
 def _tell_handed(view: View, run: str) -> None:

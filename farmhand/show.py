@@ -15,6 +15,7 @@ from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, find_run
 from farmhand.talk import give, give_json
 from manifest.errors import UserError
+from manifest.layout import block_of
 from manifest.store import Manifest
 from manifest.units import format_bytes, format_duration
 
@@ -49,8 +50,10 @@ def verb(
     )
     cause = f" ({result['cause']})" if result["cause"] else ""
     give(f"{result['state']}{cause}: {result['evidence']}")
+    modes = {submission.id: submission.mode for submission in now.header.submissions}
     for attempt in known_attempts(result, path).values():
-        _show_attempt(folder, attempt, accepted=attempt["attempt"] in result["accepted_attempts"])
+        _show_attempt(attempt, accepted=attempt["attempt"] in result["accepted_attempts"])
+        _show_logs(folder, index, attempt, modes.get(attempt["submission"]))
 
 
 def _index(manifest: Manifest, shard: str) -> int:
@@ -67,7 +70,7 @@ def _index(manifest: Manifest, shard: str) -> int:
     )
 
 
-def _show_attempt(run: str, attempt: dict[str, Any], *, accepted: bool) -> None:
+def _show_attempt(attempt: dict[str, Any], *, accepted: bool) -> None:
     give("")
     give(f"attempt {attempt['attempt']}" + (" (accepted)" if accepted else ""))
     cause = f" ({attempt['cause']})" if attempt["cause"] else ""
@@ -89,9 +92,35 @@ def _show_attempt(run: str, attempt: dict[str, Any], *, accepted: bool) -> None:
         if output["path"]:
             size = "absent" if output["bytes"] is None else format_bytes(output["bytes"])
             _line("output", f"{output['path']} ({size})")
+
+
+def _show_logs(run: str, shard: int, attempt: dict[str, Any], mode: str | None) -> None:
+    """Show the ends of what was printed, or say why there is nothing to show."""
+    shown = False
     if attempt["dir"]:
-        for stream in ("stdout", "stderr"):
-            _show_tail(run, f"{attempt['dir']}/{stream}")
+        streams = [_show_tail(run, f"{attempt['dir']}/{stream}") for stream in ("stdout", "stderr")]
+        shown = any(streams)
+    if attempt["scheduler"] == "htcondor" and attempt["submission"] is not None:
+        own = f"logs/{attempt['submission']}/{block_of(shard)}/{shard}.err"
+        shown = _show_tail(run, own) or shown
+    if not shown and _started(attempt):
+        _line("log", _why_no_log(attempt, mode))
+
+
+def _started(attempt: dict[str, Any]) -> bool:
+    return bool(attempt["started"] or (attempt["observed"] or {}).get("started"))
+
+
+def _why_no_log(attempt: dict[str, Any], mode: str | None) -> str:
+    if attempt["dir"]:
+        return f"nothing in {attempt['dir']}/stdout and stderr"
+    if attempt["scheduler"] == "htcondor" and mode == "transfer":
+        return (
+            "none came back: HTCondor returns files only of jobs that end by themselves, not of "
+            f"held, evicted, removed or running ones; logs/{attempt['submission']}/condor.log is "
+            "all that there is"
+        )
+    return "none: it left no record of where its output is"
 
 
 def _host(attempt: dict[str, Any]) -> Iterator[str]:
@@ -135,12 +164,13 @@ def _usage(attempt: dict[str, Any]) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _show_tail(run: str, path: str) -> None:
+def _show_tail(run: str, path: str) -> bool:
     lines = tail_lines(os.path.join(run, path))
     if lines:
         _line("log", path)
         for line in lines[-_LINES:]:
             give(f"    | {line}")
+    return bool(lines)
 
 
 def _line(label: str, text: str) -> None:

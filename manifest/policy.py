@@ -51,7 +51,7 @@ def decide(
         return Decision(False, asked, f"retry: exit code {last['exit_code']} is never tried again")
     kind = _ACTIONS.get(action or "", cause)
     if kind in _RAISE:
-        return _raised(kind, last, asked, retry, forced=forced)
+        return _raised(kind, _of_last_job(attempts), asked, retry, forced=forced)
     if forced or action == "again" or cause in _AGAIN:
         return Decision(True, asked, "again, same resources")
     if cause in _ONCE_MORE:
@@ -64,14 +64,23 @@ def decide(
     return Decision(False, asked, f"{cause} needs a hand first; it is not tried again by itself")
 
 
+def _of_last_job(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the attempts of the last job: what is held was started before, and measured then."""
+    native = attempts[-1].get("native_id") if attempts else None
+    if native is None:
+        return attempts[-1:]
+    return [attempt for attempt in attempts if attempt.get("native_id") == native]
+
+
 def _raised(
-    kind: str, last: dict[str, Any], asked: Resources, retry: Retry, *, forced: bool
+    kind: str, job: list[dict[str, Any]], asked: Resources, retry: Retry, *, forced: bool
 ) -> Decision:
     name, factor = _RAISE[kind]
     now = getattr(asked, name)
-    seen = _seen(kind, last)
+    found = [_seen(kind, attempt) for attempt in job]
     if now is None:  # nothing was asked for, so the site's own limit stood
-        seen = max((v for v in (seen, _limit(kind, last)) if v is not None), default=None)
+        found += [_limit(kind, attempt) for attempt in job]
+    seen = max((value for value in found if value is not None), default=None)
     larger = max((value for value in (now, seen) if value is not None), default=None)
     if larger is None:
         return Decision(True, asked, f"again; no {name} was asked for, so none is raised")
@@ -84,18 +93,18 @@ def _raised(
     return Decision(True, asked.model_copy(update={name: wanted}), f"{name} raised")
 
 
-def _seen(kind: str, last: dict[str, Any]) -> int | None:
+def _seen(kind: str, attempt: dict[str, Any]) -> int | None:
     if kind == "oom":
-        observed = last.get("observed") or {}
-        peaks = ((last.get("peak") or {}).get("bytes"), observed.get("peak"))
+        observed = attempt.get("observed") or {}
+        peaks = ((attempt.get("peak") or {}).get("bytes"), observed.get("peak"))
         return max((int(peak) for peak in peaks if peak), default=None)
-    if kind == "timeout" and last.get("wall_s") is not None:
-        return int(last["wall_s"])
+    if kind == "timeout" and attempt.get("wall_s") is not None:
+        return int(attempt["wall_s"])
     return None
 
 
-def _limit(kind: str, last: dict[str, Any]) -> int | None:
+def _limit(kind: str, attempt: dict[str, Any]) -> int | None:
     """Return the limit that the scheduler had set."""
-    observed = last.get("observed") or {}
+    observed = attempt.get("observed") or {}
     value = observed.get({"oom": "memory", "timeout": "limit_s"}.get(kind, ""))
     return None if value is None else int(value)

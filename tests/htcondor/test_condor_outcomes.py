@@ -236,5 +236,9 @@ def test_check_names_the_cause_and_what_to_do(told: Told, file: str) -> None:
 def test_show_tells_what_was_used_of_what_was_asked_for(told: Told, file: str) -> None:
     text = told[file]["show"]
     assert re.search(r"memory \d+(\.\d+)? MB seen of 150 MB", text), text
+    # What is held brings nothing back from where no files are shared.
+    why = "none came back: HTCondor returns files only of jobs that end by themselves"
+    assert (f"  log:        {why}" in text) == (file == o.TRANSFER)
+    assert ("nothing in shards/" in text) == (file == o.SHARED)
     host = "w1.farm" if file == o.TRANSFER else r"vm|n\d"
     assert re.search(rf"host: +({host}|\S+, node n\d\.farm|\S+)", text), text

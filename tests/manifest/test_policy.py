@@ -135,3 +135,12 @@ def test_the_specs_own_table_by_exit_code(action: Any, expected: Resources | Non
     third = decide("exit_code", attempts(*["exit_code"] * 3, exit_code=40), ASKED, retry)
     assert third.again == (action != "never")
     assert decide("exit_code", attempts("exit_code", exit_code=40), ASKED, retry, forced=True).again
+
+
+def test_what_is_held_gets_more_than_was_seen_while_it_ran() -> None:
+    """The job that is held is told of twice: how it ran, and that it is held now."""
+    ran = {"cause": "oom", "exit_code": None, "native_id": "7.0", "observed": {"peak": 5 * GB}}
+    held = {"cause": "oom", "exit_code": None, "native_id": "7.0", "observed": {"kind": "held"}}
+    before = {**ran, "native_id": "6.0", "observed": {"peak": 9 * GB}}
+    again = decide("oom", [before, ran, held], ASKED, Retry(), forced=True)
+    assert again.resources.memory == 10 * GB
