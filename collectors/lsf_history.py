@@ -1,7 +1,8 @@
 """The answers of ``bhist -l`` and ``bacct -l`` about jobs that bjobs does not list any more.
 
-Both print, for each job, what it is and then an event a line, wrapped at 80 columns: a line that
-goes on begins with 21 blanks, wherever the cut falls. The events that matter:
+Both print, for each job, what it is and then an event a line, cut after 79 columns wherever that
+falls: a line that goes on begins with as many blanks as a date and its colon take, which is 21, or
+26 with a year. The events that matter:
 
     Sun Nov 22 07:18:30: Dispatched 1 Task(s) on Host(s) <n7>, ...      (before 9.1: Dispatched to)
     Sun Nov 22 07:19:30: Exited with exit code 130. The CPU time used is 0.1 seconds;
@@ -18,16 +19,19 @@ from dataclasses import dataclass
 
 from collectors.lsf_words import TERM, read_amount, read_code, read_short_date, read_signal
 
-_INDENT = " " * 21
-_FULL = 79  # columns, without a blank at the end
+_INDENTS = (" " * 26, " " * 21)
+"""With a year in the dates, and without one."""
+_FULL = 79  # columns
 _JOB = re.compile(r"^Job <(\d{1,10})(?:\[(\d{1,10})\])?>", re.MULTILINE)
 _NAME = re.compile(r"Job Name <([^<>\n]{1,4095})>")
 _EVENT = re.compile(
     r"^([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: \d{4})?): *(?:\[\d+\] )?(.*)$",
     re.MULTILINE,
 )
+_YEAR = re.compile(r"^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}: ", re.MULTILINE)
 _HOST = re.compile(
-    r"(?:Host\(s\)(?:/Processors)? |[Dd]ispatched to )<(?:\d{1,9}\*)?([^<>\n]{1,255})>"
+    r"(?:Host\(s\)(?:/Processors)? |[Dd]ispatched to |[Ss]tarted on )"
+    r"<(?:\d{1,9}\*)?([^<>\n]{1,255})>"
 )
 _CODE = re.compile(r"[Ee]xited with\s*exit\s*code\s*(\d{1,3})")
 _SIGNAL = re.compile(r"Exited by (?:LSF )?signal\s*(\d{1,3}|[A-Z][A-Za-z ]*)")
@@ -71,16 +75,17 @@ def read_history(text: str, now: float) -> list[HistoryRow]:
 
 
 def _unwrapped(text: str) -> str:
-    """Join what was wrapped: a line that is full was cut anywhere, a shorter one at a blank."""
+    """Join what was cut. A line that is not full ended with a blank, which somebody took away."""
+    indent = _INDENTS[0 if _YEAR.search(text) else 1]
     lines: list[str] = []
     width = 0
     for line in text.splitlines():
-        if line.startswith(_INDENT) and lines:
+        if line.startswith(indent) and lines:
             lines.append("" if width >= _FULL else " ")
-            lines.append(line[len(_INDENT) :])
+            lines.append(line[len(indent) :])
         else:
             lines += ["\n", line]
-        width = len(line.rstrip())
+        width = len(line)
     return "".join(lines[1:])
 
 

@@ -64,9 +64,7 @@ def of_report(report: Report, asked: Asked) -> Observation:
         )
     kind, why = _kind(report, ending, asked)
     usage = ending.usage
-    state = ending.said.removesuffix(".")
-    if ending.done and report.outcome != "Exited":
-        state = "Done"
+    state = "Done" if kind == "completed" else ending.said.removesuffix(".")
     code = ending.code
     if ending.term:
         state = f"{ending.term}: {ending.reason}" if ending.reason else ending.term
@@ -101,7 +99,7 @@ def _kind(report: Report, ending: Ending, asked: Asked) -> tuple[Kind, str]:
     """Return what became of a job: by the reason, else by the line, never by the code alone."""
     if ending.term:
         return kind_of_term(ending.term), ""
-    if ending.done and report.outcome != "Exited":
+    if (ending.done and report.outcome != "Exited") or (ending.bare and report.outcome == "Done"):
         return "completed", ""
     if ending.done:
         return "failed", "although its subject says Exited"

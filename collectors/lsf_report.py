@@ -39,6 +39,8 @@ _FRAME = re.compile(
 )
 _OUTCOMES = (" Done", " Exited")
 _SCRIPT = b"\nYour job looked like:\n"
+_INPUT = "# LSBATCH: User input"
+"""The line that LSF puts above the script."""
 _DASHES = b"\n" + b"-" * 60 + b"\n"
 _MOST_TAIL = 4096
 """Bytes from the end of the script to the foot: a dozen short lines."""
@@ -53,8 +55,10 @@ _AT = re.compile(r" at ([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}
 _DATES = ("Started at ", "Terminated at ", "Results reported at ")
 _DONE = "Successfully completed."
 _EXIT = re.compile(
-    r"Exited(?: with exit code (?P<code>\d+)| with signal termination: (?P<signal>.*))?\."
+    r"Exited(?:\.?|(?: with exit code (?P<code>\d+)| with signal termination: (?P<signal>.*))\.)"
 )
+_BARE = ("Exited", "Exited.")
+"""What some releases say of a job of next to no CPU time, however it ended."""
 
 
 class Usage(NamedTuple):
@@ -89,6 +93,11 @@ class Ending(NamedTuple):
     def done(self) -> bool:
         """Return whether LSF counts it as well ended."""
         return self.said == _DONE
+
+    @property
+    def bare(self) -> bool:
+        """Return whether the line says so little that only the subject tells the outcome."""
+        return self.said in _BARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,9 @@ def read_reports(data: bytes) -> list[Report]:
         if ending is None:
             continue
         above = match["above"] is not None
-        fitting = [at for at, one in enumerate(open_ones) if one.done in (ending.done, None)]
+        fitting = [
+            at for at, one in enumerate(open_ones) if ending.bare or one.done in (ending.done, None)
+        ]
         if fitting:  # what is open inside it was cut, or is no report
             found += [(one, *_settled(one)) for one in open_ones[fitting[-1] + 1 :]]
             found.append((open_ones[fitting[-1]], ending, above))
@@ -162,14 +173,19 @@ def read_reports(data: bytes) -> list[Report]:
 def last_report(reports: list[Report], native_id: str) -> Report | None:
     """Return the last report of a job; those of others, which it may have printed, do not count.
 
-    Last by time: a job that prints an older report of its own does so behind the newer one.
+    Last by time: a job that prints an older report of its own does so behind the newer one. By
+    place, where one was cut before its times.
     """
-    mine = [
-        (report.started or 0.0, at, report)
-        for at, report in enumerate(reports)
-        if report.native_id == native_id
-    ]
-    return max(mine)[2] if mine else None
+    last = None
+    for report in reports:
+        if report.native_id == native_id and (
+            last is None
+            or last.started is None
+            or report.started is None
+            or report.started >= last.started
+        ):
+            last = report
+    return last
 
 
 def _settled(one: _Open) -> tuple[Ending | None, bool]:
@@ -187,6 +203,8 @@ def _ending(data: bytes, foot: int) -> Ending | None:
     if start < 0:
         return None
     text = data[start + len(_DASHES) : foot].decode("utf-8", "replace")
+    if text.startswith(_INPUT):  # these dashes begin the script: the foot stands in it
+        return None
     term, reason, said = None, "", None
     usage: dict[str, str] = {}
     for line in text.split("\n"):

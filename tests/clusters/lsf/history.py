@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import textwrap
 import time
 
 from tests.clusters.lsf.bjobs import _all, _parsed
 from tests.clusters.lsf.spool import OPEN, Job, Spool, State, grumble
 
-_INDENT = " " * 21
+_WIDTH = 79
 
 
 def bhist(words: list[str]) -> int:
@@ -68,10 +68,18 @@ def _history(job: Job, index: int, state: State, end_word: str, host: str) -> st
             text = f"Exited with exit code {state.code}. The CPU time used is "
             text += f"{state.cpu_s:.1f} seconds;{reason}"
         lines.append(f"{_date(state.ended)}: {text}")
-    return "\n" + "\n".join(
-        textwrap.fill(line, 80, subsequent_indent=_INDENT, break_on_hyphens=False) for line in lines
-    )
+    return "\n" + "\n".join(map(_cut, lines))
+
+
+def _cut(line: str) -> str:
+    """Go on behind as many blanks as a date takes, wherever the cut falls."""
+    indent = len(_date(0)) + 2
+    room = _WIDTH - indent
+    rest = line[_WIDTH:]
+    more = (" " * indent + rest[at : at + room] for at in range(0, len(rest), room))
+    return "\n".join([line[:_WIDTH], *more])
 
 
 def _date(when: float | None) -> str:
-    return time.strftime("%a %b %e %H:%M:%S", time.localtime(when))
+    year = " %Y" if os.environ.get("LSB_DISPLAY_YEAR", "").upper() == "Y" else ""
+    return time.strftime(f"%a %b %e %H:%M:%S{year}", time.localtime(when))
