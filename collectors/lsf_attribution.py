@@ -159,7 +159,8 @@ def _unlisted(known: Known, native_id: str, now: float, *, gone: bool) -> _Place
     if not gone or now - since < NFS_LAG_S:
         why = "no record and no report of it: it waits, or was ended while it waited"
         said = Observation(_JOURNAL, native_id, "unknown", "submitted", why, submission=number)
-        return shards, cut or said._replace(submitted=since or None)
+        said = cut or said._replace(submitted=since or None)
+        return shards, said._replace(weak=not gone)
     why = "bjobs does not know it any more, and it has left no record"
     why += f"; {cut.state}: {cut.why}" if cut else " and no report"
     return shards, Observation(

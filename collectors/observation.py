@@ -62,6 +62,8 @@ class Observation(NamedTuple):
     limit_s: int | None = None
     preliminary: bool = False
     """It has ended, and somebody else may yet say more about how."""
+    weak: bool = False
+    """Nobody was asked: what a scheduler answered before counts for more."""
     oom: bool = False
     """Something in the job was killed for its memory, whatever the job itself came to."""
     submission: int | None = None

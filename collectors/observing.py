@@ -47,6 +47,10 @@ class _Said(NamedTuple):
         return self.facts["kind"] in LIVE
 
     @property
+    def weak(self) -> bool:
+        return "weak" in self.facts
+
+    @property
     def key(self) -> Key:
         """Executions are told apart by their start, one whose start is not told by its end."""
         if self.started is not None:
@@ -133,11 +137,13 @@ class _Meeting:
             if "kind" in (a["observed"] or {})
         ]
         fresh = [_Said(_facts(one, observed.asked), one.submission, fresh=True) for one in told]
+        if any(not one.weak for one in known):
+            fresh = [one for one in fresh if not one.weak]
         if fresh:  # whether it waits is known best by who was asked last
             known = [
                 one
                 for one in known
-                if one.key != _WAITING and not any(map(one.is_replaced_by, fresh))
+                if one.key != _WAITING and not one.weak and not any(map(one.is_replaced_by, fresh))
             ]
         if self.recorded:
             known = [one for one in known if one.facts["kind"] != "vanished"]

@@ -139,6 +139,6 @@ class _Asker:
     def _whole(self, listings: list[Listing]) -> list[JobRow] | None:
         unread = sum(one.unread for one in listings)
         if unread:  # what is not understood may be what would be missed
-            self.problem = f"{unread} jobs that bjobs lists could not be read; it counts as silent"
+            self.problem = f"{unread} of the jobs that bjobs listed could not be read"
             return None
         return [row for one in listings for row in one.rows]

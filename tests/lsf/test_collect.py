@@ -213,7 +213,7 @@ def test_without_an_answer_nothing_is_concluded(
     for text, said in (
         ("echo 'Cannot connect to LSF. Please wait ...'; sleep 60", "did not answer within 1 s"),
         ("echo 'LSF is down. Please wait ...' >&2; exit 255", "LSF is down"),
-        ("echo garbage; exit 0", "cannot be read"),
+        ("echo garbage; exit 0", "1 of the jobs that bjobs listed could not be read; going by"),
     ):
         (commands / "bjobs").write_text(f"#!/bin/sh\n{text}\n")
         (commands / "bjobs").chmod(0o755)

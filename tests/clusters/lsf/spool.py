@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLE = "FARMHAND_LSF_SPOOL"
-OPEN = ("PEND", "PSUSP", "RUN", "USUSP", "SSUSP", "UNKWN")
+OPEN = ("PEND", "PSUSP", "RUN", "USUSP", "SSUSP", "UNKWN", "ZOMBI")
 
 
 @dataclass(frozen=True)
