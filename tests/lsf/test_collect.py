@@ -123,6 +123,53 @@ def test_every_shard_says_how_it_ended(
     assert submission["native_ids"] == (["1"] if as_array else [str(n) for n in range(1, 7)])
 
 
+@pytest.mark.parametrize("layout", ["ibm10", "lsf9", "compatible"])
+def test_a_killed_job_that_says_all_is_well(lsf: StandIn, farm: Farm, layout: str) -> None:
+    """It traps the signal and ends with 0, so that LSF calls it done."""
+    lsf.configure(layout=layout)
+    trap = "trap 'echo done >out.txt; exit 0' INT TERM; touch there; while :; do sleep 0.1; done\n"
+    run = render(farm, {**QUIET, "script": trap})
+    submit(run, 0)
+    deadline = time.monotonic() + 60
+    while not list(run.glob("shards/s0/*/there")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    subprocess.run(["bkill", "1"], check=True, capture_output=True)
+    lsf.wait()
+    assert lsf.states()["1"].stat == "DONE"
+    assert collected(farm)[0] == ("cancelled", "cancelled")
+    reason = "job report: TERM_OWNER: job killed by owner, although LSF calls it done"
+    told = "stopped by SIGINT" if layout == "compatible" else reason
+    assert evidence(farm, 0).startswith(told)
+    assert [bad["shard_index"] for bad in farm.check("r", code=1)["bad"]] == [0]
+
+
+@pytest.mark.parametrize("layout", ["ibm10", "lsf9", "compatible"])
+def test_a_report_that_was_cut_says_nothing_of_the_end(
+    lsf: StandIn, farm: Farm, layout: str
+) -> None:
+    lsf.configure(layout=layout)
+    run = render(farm, {**QUIET, "script": "echo done >out.txt; exit $FARMHAND_SHARD_INDEX"})
+    submit(run, 0, 1, 2)
+    lsf.wait()
+    whole = {}
+    for shard in range(3):
+        path = run / "logs" / "1" / "0" / f"s{shard}.{shard + 1}.out"
+        whole[path] = path.read_bytes()
+        path.write_bytes(whole[path].partition(b"The output (if any)")[0])
+    for record in (run / "records" / "0").glob("2.*"):
+        record.unlink()  # of this one there is nothing else
+    found = collected(farm, "--records-only")
+    assert (found[0], found[1]) == (("succeeded", None), ("failed", "exit_code"))
+    assert found[2] == ("unknown", None)
+    assert evidence(farm, 2).startswith("cut")
+    for path, data in whole.items():  # the disk had been full; now it has come
+        path.write_bytes(data)
+    assert collected(farm, "--records-only")[2] == ("unknown", None)
+    assert evidence(farm, 2).startswith("job report: Exited with exit code 2; it ended moments ago")
+    assert attempts(farm, 2) == 1
+
+
 def test_reports_behind_the_output_are_read_too(lsf: StandIn, farm: Farm) -> None:
     lsf.configure(direct=True, slots=6)
     run = render(farm, {**QUIET, "script": "echo done >out.txt; exit $FARMHAND_SHARD_INDEX"})

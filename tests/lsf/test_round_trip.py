@@ -265,6 +265,36 @@ def test_a_restarted_job_does_not_do_again_what_is_done(lsf: StandIn, farm: Farm
     assert [start["native_id"] for start in starts(farm)] == ["9[1]"] * 5
 
 
+def test_no_text_of_the_user_becomes_a_directive(lsf: StandIn, farm: Farm) -> None:
+    """LSF reads #BSUB lines wherever they stand, in here-documents too."""
+    evil = "#BSUB -q 8nm\n#BSUB -J evil[1-9]\n"
+    render(
+        farm,
+        script=f"cat >out.txt <<E\n{evil}E\n",
+        arguments=[evil],
+        prologue=f"cat >/dev/null <<E\n{evil}E\n",
+        env={"EVIL": evil},
+    )
+    run = farm.run("r")
+    for script in [*sorted(run.glob("shards/*/batchScript.sh")), run / "lsf_array_job.sh"]:
+        assert "evil" not in script.read_text()
+        shell(f"bsub < {script}")
+    lsf.wait()
+    names = [*(f"r.1.s{index}" for index in range(5)), "r.1.array1[1-5]"]
+    assert [(job.name, job.queue) for job in lsf.jobs()] == [(name, "1nh") for name in names]
+    assert [path.read_text() for path in run.glob("shards/*/*/out.txt")] == [evil] * 10
+
+
+@pytest.mark.parametrize("name", ["a[1-3]", "a%2", "a b", "#BSUB", 'a"', "x" * 129])
+def test_names_that_lsf_would_read_as_something_else(farm: Farm, name: str) -> None:
+    """Of a run and of a shard: both become part of -J."""
+    shard = json.dumps({**SPEC, "shards": 1, "shard_name": f"{name}{{{{ shard.index }}}}"})
+    for words, text in ((("--run-id", name), json.dumps(SPEC)), ((), shard)):
+        said = farm("render", "-", *words, "--scheduler", "lsf", code=2, stdin=text)
+        assert name[:20] in said.stderr
+        assert list((farm.path / "runs").glob("**/batchScript.sh")) == []
+
+
 def test_jobs_that_are_not_taken_do_not_stop_the_line(lsf: StandIn, farm: Farm) -> None:
     lsf.configure(refuse=r"\.s[13]$")
     [line] = render(farm).stdout.splitlines()
