@@ -13,12 +13,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
 # Commands of the environment that runs the tests (farmhand, nextstat) must win over others.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+
+# How fast a machine is must not decide a test: neither in a case, nor in making one up.
+settings.register_profile("farmhand", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("farmhand")
 
 pytest_plugins = ["tests.clusters.plugin", "tests.clusters.lsf.stand_in"]
 

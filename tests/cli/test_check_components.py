@@ -85,12 +85,12 @@ def test_json_adds_the_components_to_the_pinned_keys(chunks: Chunks) -> None:
 @pytest.mark.parametrize("columns", ["80", "50"])
 def test_the_table_fits(chunks: Chunks, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     story = "Error: a story of many words that does not fit in a line of any terminal at all"
-    farm = chunks(f"echo {story} $RANDOM$RANDOM >&2; exit $((1 + FARMHAND_SHARD_INDEX % 4))")
+    farm = chunks(f"echo {story} $FARMHAND_SHARD_INDEX >&2; exit 3")
     farm.job(*range(8))
     monkeypatch.setenv("COLUMNS", columns)
     lines = farm("check", "runs/r", code=1).out.splitlines()
     assert max(map(len, lines)) <= int(columns)
-    assert sum("failed     exit_code" in line for line in lines) == 7
+    assert sum("failed     exit_code" in line for line in lines) == 8  # no two tell the same story
 
 
 def test_some_chunks_as_the_shell_lists_them(
@@ -100,7 +100,7 @@ def test_some_chunks_as_the_shell_lists_them(
     farm.job(0, 1, 2, 3, 4)
     shards = farm.run() / "shards"
     mine = [str(path) + "/" for path in sorted(shards.glob("*Chunk[02]"))]
-    assert farm("check", *mine).out.startswith("r: 3 shards: 2 succeeded") is False
+    assert farm("check", *mine).out.startswith("r: 3 shards: 1 planned, 2 succeeded\n")
     good = [path for path in mine if "DYJets" in path]
     said = farm("check", *good)
     assert said.out == "r: 2 shards: 2 succeeded\n\nDYJets  2 chunks: 2 succeeded\n"
@@ -123,10 +123,7 @@ def test_chunks_in_blocks(farm: Farm) -> None:
     assert "r: 2 shards" in farm("check", str(shards / "1")).out
     assert "r: 2 shards" in farm("check", str(shards / "1" / "s1000"), f"{shards}/0/s0999").out
     assert "r: 10 shards" in farm("check", f"{shards}/*/s000*").out
-    assert (
-        "r: 102 shards" in farm("check", f"{shards}/s0[09]??", f"{shards}/1/*", code=None).out
-        or True
-    )
+    assert "r: 202 shards" in farm("check", f"{shards}/s0[09]??", f"{shards}/1/*").out
     for wrong in ("0/s1000", "s1000", "2", "7/s0001", "0/nosuch"):
         assert "has no shard" in farm("check", f"{shards}/{wrong}", code=2).err
 
