@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from manifest.errors import Refusal
 from outputs.counters_document import CountersError, read_counters, write_counters
-from outputs.job import MergeReport, added, reading, refuse
+from outputs.job import MergeReport, added, finite, reading, refuse
 from outputs.read_back import check_result
 from outputs.sidecar import publish_with_sidecar
 from outputs.staged import StagedFile
@@ -16,11 +15,9 @@ from outputs.staged import StagedFile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from outputs.counters_document import Tree
     from outputs.facts import Source
     from outputs.job import MergeJob
-
-Tree = Any
-"""Maps, lists, numbers, texts, truth values and nothing, as YAML and JSON have them."""
 
 
 def merge(job: MergeJob) -> MergeReport:
@@ -87,10 +84,10 @@ def _sum(trees: Sequence[Tree], sources: Sequence[Source], at: str) -> Tree:
 
 def _total(trees: Sequence[Tree], sources: Sequence[Source], at: str) -> int | float:
     for tree, source in zip(trees, sources, strict=True):
-        if not math.isfinite(tree):
+        if not finite(tree):
             raise refuse(source, f"{at} is {tree}, which cannot be added")
     total = added(trees)
-    if not math.isfinite(total):
+    if not finite(total):
         raise Refusal(f"not merged: {at} adds up to more than a float holds")
     return total
 

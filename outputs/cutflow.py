@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import TYPE_CHECKING
 
 from manifest.errors import Refusal
 from outputs.cutflow_table import Cut, CutflowError, Table, read_cutflow, write_cutflow
-from outputs.job import MergeReport, added, reading, refuse
+from outputs.job import MergeReport, added, finite, reading, refuse
 from outputs.read_back import check_result
 from outputs.sidecar import publish_with_sidecar
 from outputs.staged import StagedFile
@@ -63,8 +62,8 @@ def _agree(first: Source, wanted: Sequence[Table], source: Source, found: Sequen
         if mine.heading != theirs.heading:
             raise refuse(
                 source,
-                f"line {mine.line}: the heading is {mine.heading!r}; in {first.label} it is "
-                f"{theirs.heading!r}",
+                f"line {mine.line}: the heading is {_named(mine)}; in {first.label} it is "
+                f"{_named(theirs)}",
             )
         for cut, other in zip(mine.cuts, theirs.cuts, strict=False):
             if cut.name != other.name:
@@ -81,13 +80,17 @@ def _agree(first: Source, wanted: Sequence[Table], source: Source, found: Sequen
             )
 
 
+def _named(table: Table) -> str:
+    return f"'{'  '.join(table.heading)}'" if table.heading else "not there"
+
+
 def _added(job: MergeJob, flows: Sequence[Sequence[Table]]) -> list[Table]:
     total = []
     for tables in zip(*flows, strict=True):
         cuts = []
         for same in zip(*(table.cuts for table in tables), strict=True):
             passed = added([cut.passed for cut in same])
-            if not math.isfinite(passed):
+            if not finite(passed):
                 raise Refusal(
                     f"not merged: the events of '{same[0].name}' add up to more than a float holds",
                     where=job.sources[0].shown,

@@ -16,6 +16,8 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from outputs.job import finite
+
 _COLUMNS = re.compile(r"[ ]*\t\s*|[ ]{2,}")
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -24,6 +26,8 @@ _EFFICIENCY = re.compile(rf"{_NUMBER.pattern}[ ]?%?|-|nan", re.IGNORECASE | re.A
 _PLAIN_SHARE = re.compile(r".*[.%].*|-|-?[01]|nan", re.IGNORECASE)
 """What is an efficiency without doubt: ``cut 2 50`` may be a cut named ``cut 2``."""
 _SWALLOWED = re.compile(r"\s[+-]?\d{9,}$", re.ASCII)
+_DIGITS = 310
+"""Of what a float can hold, with a sign; Python is slow with much longer ones."""
 _MOST = 4
 """Columns of a line: name, passed, relative and absolute efficiency."""
 
@@ -47,7 +51,8 @@ class Cut:
 class Table:
     """Consecutive cuts."""
 
-    heading: str | None = None
+    heading: tuple[str, ...] = ()
+    """Its columns."""
     line: int = 0
     cuts: list[Cut] = field(default_factory=list)
 
@@ -75,7 +80,7 @@ def read_cutflow(data: bytes) -> list[Table]:
             _add(table, line, number)
     for table in tables:
         if not table.cuts:
-            raise CutflowError(f"line {table.line}: no cut follows '{table.heading}'")
+            raise CutflowError(f"line {table.line}: no cut follows '{' '.join(table.heading)}'")
     if not tables:
         raise CutflowError("holds no cut" if data.strip() else "is empty")
     return tables
@@ -84,11 +89,11 @@ def read_cutflow(data: bytes) -> list[Table]:
 def _add(table: Table, line: str, number: int) -> None:
     columns = _columns(line, number)
     if not any(map(_NUMERIC.fullmatch, columns[1:])):
-        if table.cuts or table.heading is not None:
+        if table.cuts or table.heading:
             raise CutflowError(
                 f"line {number}: '{line[:60]}' has no number (a blank line comes before a heading)"
             )
-        table.heading = line
+        table.heading = tuple(_COLUMNS.split(line))
         return
     if len(columns) > _MOST:
         raise CutflowError(f"line {number}: {len(columns)} columns, a cut has at most {_MOST}")
@@ -117,34 +122,45 @@ def _columns(line: str, number: int) -> list[str]:
 
 
 def _passed(text: str, number: int) -> int | float:
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+    passed: int | float = math.nan
+    if _WHOLE.fullmatch(text) and len(text) <= _DIGITS:
+        passed = int(text)
+    elif _NUMBER.fullmatch(text):
+        passed = float(text)
+    if not finite(passed):
         raise CutflowError(f"line {number}: '{text[:40]}' is not a number of events")
-    return float(text)
+    return passed
 
 
 def write_cutflow(tables: list[Table]) -> str:
     """Return tables as text, with both efficiencies.
 
-    >>> print(write_cutflow([Table("cut", 1, [Cut("all", 8, 2), Cut("two jets", 2, 3)])]), end="")
-    cut
-    all       8  1.0000  1.0000
-    two jets  2  0.2500  0.2500
+    >>> cuts = [Cut("all", 8, 2), Cut("two jets", 2, 3)]
+    >>> print(write_cutflow([Table(("cut", "passed"), 1, cuts)]), end="")
+    cut       passed
+    all            8  1.0000  1.0000
+    two jets       2  0.2500  0.2500
     """
     return "\n".join("".join(f"{line}\n" for line in _lines(table)) for table in tables)
 
 
 def _lines(table: Table) -> list[str]:
-    lines = [] if table.heading is None else [table.heading]
-    names = max(len(cut.name) for cut in table.cuts)
-    counts = max(len(repr(cut.passed)) for cut in table.cuts)
+    rows = []
     first = before = table.cuts[0].passed
     for cut in table.cuts:
-        share = f"{_share(cut.passed, before):>6}  {_share(cut.passed, first):>6}"
-        lines.append(f"{cut.name:<{names}}  {cut.passed!r:>{counts}}  {share}")
+        shares = _share(cut.passed, before), _share(cut.passed, first)
+        rows.append((cut.name, repr(cut.passed), *shares))
         before = cut.passed
-    return lines
+    title = [] if 1 < len(table.heading) <= _MOST else ["  ".join(table.heading)]
+    if not title:
+        rows.insert(0, table.heading)
+    widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(_MOST)]
+    return [text for text in title if text] + [
+        "  ".join(
+            f"{text:{'>' if at else '<'}{widths[at]}}" for at, text in enumerate(row)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _share(part: float, whole: float) -> str:

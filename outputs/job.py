@@ -115,3 +115,15 @@ def added(numbers: Sequence[int | float]) -> int | float:
         return math.fsum(numbers)
     except OverflowError:
         return math.inf
+
+
+def finite(number: float) -> bool:
+    """Say whether a number can be added to others: no nan, and no more than a float holds.
+
+    >>> finite(10**400), finite(1.5)
+    (False, True)
+    """
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
