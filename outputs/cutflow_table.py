@@ -145,7 +145,7 @@ def write_cutflow(tables: list[Table]) -> str:
 
 
 def _lines(table: Table) -> list[str]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     first = before = table.cuts[0].passed
     for cut in table.cuts:
         shares = _share(cut.passed, before), _share(cut.passed, first)
