@@ -17,11 +17,12 @@ from manifest.nearest import nearest
 from manifest.spec import Spec
 from manifest.tree import Absent
 
-_FREE_TEXT = {"env", "params"}  # here an empty value is an empty text, not "not given"
-
+# Here an empty value is an empty text, or something named and not told: never "not given".
+_KEPT_EMPTY = {"env", "params", "components", "inputs", "outputs"}
 
 _ITEMS = ("list", "begin each item with '- '")
 _KEYS = ("block of keys", None)
+_PYDANTIC = {"string_too_short": "nothing stands here"}
 _WRONG_SHAPE = {"tuple_type": _ITEMS, "list_type": _ITEMS, "model_type": _KEYS, "dict_type": _KEYS}
 
 
@@ -39,7 +40,7 @@ def load_spec(document: Document) -> Spec:
 
 def _given(data: Any, key: str = "") -> Any:  # noqa: ANN401 (any document)
     if isinstance(data, dict):
-        keep_empty = key in _FREE_TEXT
+        keep_empty = key in _KEPT_EMPTY
         return {
             name: _given(value, name)
             for name, value in data.items()
@@ -97,7 +98,8 @@ def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tup
         return f"{key}: a text was expected, not a {_kind(value)}", None
     if kind in _WRONG_SHAPE:
         wanted, hint = _WRONG_SHAPE[kind]
-        return f"{key}: a {wanted} was expected, not a {_kind(value)}", hint
+        found = f"not a {_kind(value)}" if value != "" else "and nothing stands here"
+        return f"{key}: a {wanted} was expected, {found}", hint
     if kind in ("bool_parsing", "bool_type"):
         return f"{key}: {value!r} is neither true nor false", None
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
@@ -111,7 +113,8 @@ def _message(problem: Mapping[str, Any], location: tuple[str | int, ...]) -> tup
         return f"{key}: there is no '{value}'" + (f"; did you mean '{guess}'?" if guess else ""), (
             f"known here: {', '.join(known)}"
         )
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}", None
+    said = _PYDANTIC.get(kind) or problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {said}", None
 
 
 def _kind(value: object) -> str:

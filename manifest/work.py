@@ -76,6 +76,8 @@ class FileWork(Frozen):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         ways = self._ways()
+        if not self.files and "files" in self.model_fields_set:
+            raise ValueError("files: is empty; name at least one")
         if len(ways) > 1:
             raise ValueError(f"{' and '.join(ways)} exclude each other")
         if ways and not self.files:

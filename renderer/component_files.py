@@ -38,7 +38,11 @@ def find_files(spec: Spec, base: str) -> dict[str | None, tuple[FoundFile, ...]]
         where = "work.files" if name is None else f"components.{name}.files"
         named = list(_named(work, base, where))
         if not named:
-            raise UserError("there are no files", where=where, hint="name at least one")
+            raise UserError(
+                "there are no files: what stands here names none",
+                where=where,
+                hint="name at least one, or leave the component out",
+            )
         _refuse_doubles([path for path, _ in named], where)
         files = tuple(_measured(named, where))
         found[name] = _with_events(files, work, where) if work.events_per_chunk else files
@@ -156,13 +160,14 @@ def _expanded(entry: str, base: str, place: str) -> list[str]:
                 where=place,
                 hint="rename the file",
             )
-    if not found:
+    files = [match for match in found if not os.path.isdir(match)]
+    if not files:
         raise UserError(
-            f"the pattern '{entry}' finds nothing",
+            f"the pattern '{entry}' finds {'only directories' if found else 'nothing'}",
             where=f"{place}: {path}",
             hint="patterns are relative to the spec",
         )
-    return [match for match in found if not os.path.isdir(match)]
+    return files
 
 
 def _refuse_doubles(paths: Iterable[str], where: str) -> None:
@@ -181,34 +186,30 @@ def _refuse_doubles(paths: Iterable[str], where: str) -> None:
 def _measured(named: list[tuple[str, int | None]], where: str) -> Iterator[FoundFile]:
     paths = [path for path, _ in named]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        measures = pool.map(_measure, paths, chunksize=64)
-        for (path, events), measure in zip(named, measures, strict=True):
-            if isinstance(measure, str):
-                raise UserError(
-                    f"{path} {measure}",
-                    where=where,
-                    hint="paths are relative to the spec, those in a @list to the list",
-                )
-            yield FoundFile(path, measure[0], measure[1], events)
+        measures = pool.map(lambda path: _measure(path, where), paths)
+        for (path, events), (size, mtime_ns) in zip(named, measures, strict=True):
+            yield FoundFile(path, size, mtime_ns, events)
 
 
-def _measure(path: str) -> tuple[int | None, int | None] | str:
-    """Return size and time of change, or what is wrong with the file."""
+def _measure(path: str, where: str) -> tuple[int | None, int | None]:
+    """Return size and time of change, unknown for a URL."""
     if is_url(path):
         return None, None
+    why, hint = "is not a file", "name files only"
     try:
         status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            if os.access(path, os.R_OK):
+                return status.st_size, status.st_mtime_ns
+            why, hint = "may not be read by you", "make it readable, or leave it out"
+        elif stat.S_ISDIR(status.st_mode):
+            why, hint = "is a directory", f"for the files in it, write: {path}/*"
     except FileNotFoundError:
-        return "does not exist"
+        why = "does not exist"
+        hint = "paths are relative to the spec, those in a @list to the list"
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    if stat.S_ISDIR(status.st_mode):
-        return "is a directory; write PATTERN/*.root for the files in it"
-    if not stat.S_ISREG(status.st_mode):
-        return "is not a file"
-    if not os.access(path, os.R_OK):
-        return "may not be read by you"
-    return status.st_size, status.st_mtime_ns
+        why, hint = f"cannot be read: {error.strerror}", "make it readable, or leave it out"
+    raise UserError(f"{path} {why}", where=where, hint=hint)
 
 
 def _with_events(files: tuple[FoundFile, ...], work: Work, where: str) -> tuple[FoundFile, ...]:

@@ -149,3 +149,11 @@ def test_a_directory_that_cannot_be_read_is_no_empty_directory(field: Farm) -> N
     said = field.process("render", code=2, before=field.ordinary()).err
     assert "the pattern 'd/**/*.txt' may miss files" in said
     assert "d/closed: Permission denied" in said
+
+
+def test_a_file_that_may_not_be_read_is_named(field: Farm) -> None:
+    (field.path / "d/f3.txt").chmod(0)
+    said = field.process("render", code=2, before=field.ordinary()).err
+    assert "d/f3.txt may not be read by you" in said
+    assert "where: components.dy.files" in said
+    assert "make it readable, or leave it out" in said

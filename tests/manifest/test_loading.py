@@ -74,6 +74,15 @@ def load(text: str, source: str = "farmhand.yaml") -> Spec:
             "name: n\ncommand: [a]\nwork: {count: 1, seed: {base: 1, spawn: 2}}",
             "a seed is a number, or {spawn: NUMBER}", ":3: work.seed", "",
         ),
+        (
+            "name: n\ncommand: [a]\ncomponents:\n  A: {files: []}",
+            "files: is empty; name at least one", ":4: components.A", "",
+        ),
+        (
+            "name: n\ncommand: [a]\ncomponents:\n  A:\n  B: {files: x}",
+            "a block of keys was expected, and nothing stands here", ":4: components.A", "",
+        ),
+        (WHOLE + "outputs:\n  o:\n", "outputs.o.path: nothing stands here", ":5: outputs.o", ""),
     ],
 )  # fmt: skip
 def test_a_complaint_names_what_where_and_the_cure(
@@ -100,7 +109,7 @@ def test_json_that_is_not_text_is_refused_where_text_matters(word: str, shown: s
     text = f'{{"name": "n", "work": {{"count": 1}}, "command": ["a", {word}]}}'
     with pytest.raises(UserError) as caught:
         load(text, "s.json")
-    assert caught.value.what == f"command.1: {shown} is not a text in JSON"
+    assert caught.value.what == f"command.1: {shown} is not a text"
     assert "quote it" in (caught.value.hint or "")
 
 
