@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from benchmarks.condor_log import condor_log_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
+from benchmarks.root_files import root_rows
 from benchmarks.slurm_accounting import slurm_accounting_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, markdown
@@ -52,6 +53,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     times = 1 if arguments.quick else 3
     yield from startup_rows(5 * times)
     yield from pool_rows(folder, arguments.jobs, times)
+    yield from root_rows(folder, times)
     for shards in arguments.shards:
         for scheduler in ("local", "slurm", "htcondor"):
             yield from render_rows(folder, shards, times, scheduler)

@@ -6,6 +6,7 @@ opened before and after it, by another reader (uproot): see ``root_header`` and 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -16,6 +17,7 @@ from manifest.units import format_bytes
 from outputs.job import MergeReport, reading, refuse
 from outputs.read_back import check_result
 from outputs.root_file import Content, RootError, read_root
+from outputs.root_many import read_many
 from outputs.sidecar import publish_with_sidecar
 from outputs.staged import StagedDirectory, StagedFile, writing
 
@@ -91,25 +93,30 @@ def find_hadd() -> str:
 def _add_up(job: MergeJob) -> tuple[Sums, list[dict[str, int]]]:
     """Read all files, compare each with the first, and add their numbers."""
     first, *others = job.sources
-    content = _content(first)
+    [content] = read_many([first.path])  # alone: where there is no uproot, this says so
     from outputs.root_sums import Sums  # noqa: PLC0415 (numpy, which uproot brings)
 
-    sums = Sums(content, first.label)
-    parts = [{"bytes": os.stat(first.path).st_size}]
-    for source in others:
-        problem = sums.add(_content(source))
-        if problem:
-            raise refuse(source, problem)
-        parts.append({"bytes": os.stat(source.path).st_size})
-    return sums, parts
+    sums = Sums(_good(first, content), first.label)
+    with contextlib.closing(read_many([source.path for source in others])) as contents:
+        for source, content in zip(others, contents, strict=True):
+            problem = sums.add(_good(source, content))
+            if problem:
+                raise refuse(source, problem)
+    return sums, [_size(source) for source in job.sources]
 
 
-def _content(source: Source) -> Content:
-    try:
-        with reading(source):
-            return read_root(source.path)
-    except RootError as error:
-        raise refuse(source, str(error)) from error
+def _good(source: Source, content: Content | RootError | OSError) -> Content:
+    if isinstance(content, RootError):
+        raise refuse(source, str(content)) from content
+    with reading(source):
+        if isinstance(content, OSError):
+            raise content
+    return content
+
+
+def _size(source: Source) -> dict[str, int]:
+    with reading(source):
+        return {"bytes": os.stat(source.path).st_size}
 
 
 def _run(job: MergeJob, hadd: str, folder: str) -> None:

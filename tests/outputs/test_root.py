@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from outputs.facts import Source
     from outputs.job import MergeReport
     from tests.outputs.conftest import Desk
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(arguments: list[str], stop: Any = None, folder: str | None = None) -> tuple[int, str]:
@@ -257,3 +262,55 @@ def test_content_of_a_file(tmp_path: Path) -> None:
     }  # fmt: skip
     assert content.trees["events"].entries == 5
     assert content.histograms["sub/h"].bins.sum() == 5
+
+
+def test_many_files_are_read_side_by_side_and_in_order(desk: Desk) -> None:
+    sources = shards(desk, 90, 1)
+    short, other = sources[85], sources[87]
+    Path(short.path).write_bytes(Path(short.path).read_bytes()[:900])
+    write(other.path, column(other), tree="others")
+    refused(desk, sources, "not merged: shard 85 (s85): is truncated at 900 bytes")
+    write(short.path, column(short))
+    refused(desk, sources, "not merged: shard 87 (s87): has no TTree 'events'")
+    Path(other.path).unlink()
+    refused(desk, sources, "not merged: shard 87 (s87): cannot be read: No such file")
+
+
+def test_readers_go_when_the_merge_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "a.root"
+    write(str(path), np.arange(5.0))
+    program = (
+        "import sys\n"
+        "from outputs.root_many import read_many\n"
+        "if __name__ == '__main__':\n"
+        "    for number, _ in enumerate(read_many([sys.argv[1]] * 4000)):\n"
+        "        number or print('reading', flush=True)\n"
+    )
+    script = tmp_path / "reads.py"
+    script.write_text(program)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"reading\n"
+        process.kill()
+    deadline = time.monotonic() + 60
+    while members(process.pid):
+        assert time.monotonic() < deadline, "readers are left"
+        time.sleep(0.05)
+
+
+def members(session: int) -> list[str]:
+    """Return the living processes of a session (proc_pid_stat(5))."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, _, _, own = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if own == str(session) and state != "Z":
+            found.append(name)
+    return found
