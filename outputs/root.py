@@ -50,7 +50,8 @@ def merge(job: MergeJob) -> MergeReport:
             raise Refusal(
                 f"not merged: hadd ended with exit code 0, but its result {problem}",
                 where=job.target,
-                hint="the accepted outputs are unchanged; run hadd on them by hand to see why",
+                hint=_room(job, folder.path)
+                or "the accepted outputs are unchanged; run hadd on them by hand to see why",
             )
         rows = sum(sums.entries.values()) if sums.entries else None
         check_result(job, result.path, rows or 0)
@@ -141,8 +142,21 @@ def _run(job: MergeJob, hadd: str, folder: str) -> None:
         raise Refusal(
             f"not merged: hadd ended with exit code {code}{_in_words(said, job)}",
             where=job.target,
-            hint=f"room on the disk? by hand: {hadd} OUT.root IN.root IN.root",
+            hint=_room(job, folder) or f"by hand: {hadd} OUT.root IN.root IN.root",
         )
+
+
+def _room(job: MergeJob, folder: str) -> str | None:
+    """Say that the disk is full, where it is: hadd does not."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    needed = sum(os.stat(source.path).st_size for source in job.sources)
+    if free > needed:
+        return None
+    return (
+        f"make room there ({format_bytes(free)} are free, the inputs have {format_bytes(needed)}), "
+        "or name another place with --out"
+    )
 
 
 def _in_words(said: str, job: MergeJob) -> str:

@@ -18,6 +18,8 @@ _SMALL = struct.Struct(">4siiiiii")
 _LARGE = struct.Struct(">4siiqqii")
 _LARGE_VERSION = 1_000_000
 """Added to the version of files whose pointers have 64 bits."""
+_FURTHEST_BEGIN = 1 << 16
+"""The first record begins at byte 100; "root" alone is how /etc/passwd begins, too."""
 _KEY = struct.Struct(">ih")
 _LENGTHS = struct.Struct(">ihiih")
 """The beginning of every record: bytes, version, bytes of the object, date, bytes before it."""
@@ -39,6 +41,8 @@ def header_problem(file: BinaryIO, size: int) -> str | None:
     _, version, begin, end, free, free_bytes, _ = _SMALL.unpack_from(start)
     if version >= _LARGE_VERSION:
         _, version, begin, end, free, free_bytes, _ = _LARGE.unpack_from(start)
+    if not 0 < begin < _FURTHEST_BEGIN or version < 0:
+        return "is not a ROOT file"
     if end > size:
         return f"is truncated at {size} bytes; it had {end}"
     if free <= begin or free_bytes <= 0:

@@ -73,7 +73,8 @@ def test_rules(whole: bytes, place: Path, rules: dict[str, object], evidence: st
     assert check_output(str(place), "out", check, FACTS) == evidence
 
 
-def test_what_is_no_root_file(place: Path) -> None:
-    place.write_bytes(b"<html>404</html>" * 10)
+@pytest.mark.parametrize("text", [b"<html>404</html>", b"root:x:0:0:root:/root:/bin/bash\n"])
+def test_what_is_no_root_file(place: Path, text: bytes) -> None:
+    place.write_bytes(text * 10)
     check = Check.model_validate({"root": "true"})
     assert check_output(str(place), "out", check, None) == "out is not a ROOT file"
