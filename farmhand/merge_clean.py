@@ -6,7 +6,6 @@ interrupted, ``collect`` and ``merge`` know what they see.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import sys
@@ -23,7 +22,7 @@ from manifest.locking import merge_lock
 from manifest.units import format_bytes
 from outputs.cleaned import add_cleaned
 from outputs.facts import Source
-from outputs.staged import StagedFile, writing
+from outputs.staged import StagedFile, make_folder, writing
 
 ARCHIVE = "archive"
 
@@ -80,9 +79,21 @@ def clean(run: str, how: Clean, made: Outcome, *, yes: bool) -> None:
             archive = _archive(run, name, sources) if how is Clean.archive else None
             _list(run, name, archive, sources)
             for source in sources:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(source.path)
+                _remove(source)
     say(f"{what} were {verb}.")
+
+
+def _remove(source: Source) -> None:
+    try:
+        os.unlink(source.path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UserError(
+            f"merged, but not all was cleaned: {source.shown} cannot be removed: {error.strerror}",
+            where=os.path.dirname(source.path),
+            hint="make its directory writable and type the same again",
+        ) from error
 
 
 def _list(run: str, name: str, archive: str | None, sources: Sequence[Source]) -> None:
@@ -100,8 +111,7 @@ def _list(run: str, name: str, archive: str | None, sources: Sequence[Source]) -
 def _archive(run: str, name: str, sources: Sequence[Source]) -> str:
     """Write the files into a new archive, read it back, and return its path in the run."""
     folder = os.path.join(run, ARCHIVE)
-    with writing(folder):
-        os.makedirs(folder, exist_ok=True)
+    make_folder(folder)
     number = 1
     while os.path.lexists(os.path.join(folder, f"{name}.{number}.tar")):
         number += 1

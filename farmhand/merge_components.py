@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from manifest.locking import merge_lock
 from manifest.units import format_bytes
 from outputs.facts import ShardFacts, Source
 from outputs.merge import merge
-from outputs.staged import StagedDirectory, is_temporary, writing
+from outputs.staged import StagedDirectory, make_folder, writing
 from outputs.tree import files_in
 
 
@@ -59,7 +58,9 @@ def _lines(one: Merged) -> Iterator[str]:
     chunks = one.document["chunks"]
     yield f"{short_path(one.folder)}: {chunks['good']} of {chunks['expected']} chunks"
     for name, told in one.document["merged"].items():
-        yield f"  {name}: {told['kind']}, {told['inputs']} inputs, {format_bytes(told['size'])}"
+        count = told["inputs"]
+        inputs = f"{count} input{'s' * (count != 1)}"
+        yield f"  {name}: {told['kind']}, {inputs}, {format_bytes(told['size'])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _merge_all(request: Request, wanted: Sequence[Wanted], place: str) -> list[M
     done: list[Merged] = []
     refused: list[tuple[str, Refusal]] = []
     with merge_lock(request.facts.run):
-        _begin(place)
+        make_folder(place)
         for one in wanted:
             try:
                 done.append(_merge_one(request, one, os.path.join(place, one.name)))
@@ -161,16 +162,6 @@ def _merge_all(request: Request, wanted: Sequence[Wanted], place: str) -> list[M
             f"not merged: {lost}" + (f"; merged: {fine}" if fine else ""), where=short_path(place)
         )
     return done
-
-
-def _begin(place: str) -> None:
-    """Make the directory of results, and remove what a killed merge left in it."""
-    with writing(place):
-        os.makedirs(place, exist_ok=True)
-        with os.scandir(place) as entries:
-            litter = [entry.path for entry in entries if is_temporary(entry.name)]
-        for path in litter:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _merge_one(request: Request, one: Wanted, target: str) -> Merged:

@@ -74,7 +74,8 @@ def refuse(source: Source, why: str) -> Refusal:
     return Refusal(
         f"not merged: {source.label}: {why}",
         where=source.shown,
-        hint=f"farmhand show {facts.name} shows it; collect --recheck and resubmit redo it",
+        hint="if this file is wrong, remove it: then farmhand collect --in-place --recheck calls "
+        f"{facts.name} bad, and resubmit does it again",
     )
 
 

@@ -31,6 +31,25 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
+def make_folder(path: str) -> None:
+    """Make a directory for results, and remove what killed ones left in it.
+
+    Only under a lock: what another one is writing looks the same.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    with writing(path):
+        os.makedirs(path, exist_ok=True)
+        with os.scandir(path) as entries:
+            litter = [entry.path for entry in entries if is_temporary(entry.name)]
+        for name in litter:
+            if os.path.isdir(name) and not os.path.islink(name):
+                shutil.rmtree(name, ignore_errors=True)
+            else:
+                os.unlink(name)
+
+
 @contextlib.contextmanager
 def writing(target: str) -> Iterator[None]:
     """Turn an OSError of writing into the message that people see.

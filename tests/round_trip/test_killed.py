@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,49 +14,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.dying import die_at
+
 if TYPE_CHECKING:
     from conftest import Farm
 
 LONG = bool(os.environ.get("FARMHAND_LONG"))
-# Kills its own process before the n-th call that changes something on disk, of all that it makes.
-DYING = """
-import builtins, os, signal, sys
-left = int(sys.argv.pop(1))
-def dying(call):
-    def wrapper(*args, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*args, **named)
-    return wrapper
-real_open = builtins.open
-def opening(path, mode="r", *args, **named):
-    return (dying(real_open) if set(mode) & set("wxa+") else real_open)(path, mode, *args, **named)
-builtins.open = opening
-for name in ("fsync", "replace", "rename", "unlink", "mkdir", "symlink", "close"):
-    setattr(os, name, dying(getattr(os, name)))
-from farmhand.cli import main
-main()
-"""
-
-
-def die_at(farm: Farm, step: int, *words: str) -> bool:
-    """Run farmhand and kill it before a step; return whether it came to that."""
-    done = subprocess.run(
-        [sys.executable, "-c", DYING, str(step), *words],
-        cwd=farm.path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
 
 
 def steps(farm: Farm, *words: str) -> int:
     """Kill farmhand before its first step, its second …, until it lives; yield each time."""
     step = 0
-    while die_at(farm, step, *words):
+    while die_at(farm.path, step, *words):
         step += 1
         assert step < 500
     return step
@@ -80,7 +48,7 @@ def test_collect_killed_at_each_step_leaves_the_old_or_the_new(done_run: Farm) -
     path = done_run.run("r") / "manifest.json"
     old = path.read_bytes()
     step = 0
-    while die_at(done_run, step, "collect", "--in-place", "runs/r"):
+    while die_at(done_run.path, step, "collect", "--in-place", "runs/r"):
         data = path.read_bytes()
         manifest = json.loads(data)
         assert data == old or [row["state"] for row in manifest["results"]][1:] == ["failed"] * 5
@@ -118,7 +86,7 @@ def test_two_collects_at_once(done_run: Farm) -> None:
 def test_render_killed_at_each_step_can_be_typed_again(farm: Farm) -> None:
     words = ("render", "--shards", "2", "--scheduler", "nohup", "--run-id", "r", "--", "true")
     step = 0
-    while die_at(farm, step, *words):
+    while die_at(farm.path, step, *words):
         visible = [path.name for path in (farm.path / "runs").glob("[!.]*")]
         if visible:  # killed after the rename: then it is whole
             assert farm.manifest("r")["shards"] == 2
@@ -130,7 +98,7 @@ def test_render_killed_at_each_step_can_be_typed_again(farm: Farm) -> None:
 
 def test_resubmit_killed_at_each_step_can_be_typed_again(done_run: Farm) -> None:
     step = 0
-    while die_at(done_run, step, "resubmit", "runs/r"):
+    while die_at(done_run.path, step, "resubmit", "runs/r"):
         step += 1
         listed = done_run.manifest("r")["submissions"]
         if len(listed) > 1:  # it was killed when all was written
