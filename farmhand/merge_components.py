@@ -10,7 +10,7 @@ from typing import Any
 from collectors.run_facts import RunFacts
 from farmhand.input_changes import refuse_changed_inputs
 from farmhand.merge_accepted import Accepted, harvest
-from farmhand.merge_files import Sorted, sort_files
+from farmhand.merge_files import Sorted, refuse_idle_rules, sort_files
 from farmhand.merge_processing import described, merged_names, processing, write_processing
 from farmhand.merge_request import Outcome, Request
 from farmhand.talk import say, short_path, some, warn
@@ -33,6 +33,8 @@ def merge_by_component(request: Request, names: Sequence[str]) -> Outcome:
     """
     facts = request.facts
     wanted = _wanted(request, names)
+    if len(names) == len(facts.parts):  # a component that was not asked for may have such files
+        refuse_idle_rules(request.spec, (one.files for one in wanted))
     refuse_changed_plan(facts.run)
     refuse_changed_inputs(request.manifest)
     place = request.out or os.path.join(facts.run, "merged")
@@ -172,6 +174,8 @@ def _merge_one(request: Request, one: Wanted, target: str) -> Merged:
     used: list[Source] = []
     warnings: list[str] = []
     passed = True
+    for pattern in one.files.idle:
+        warn(f"{one.name}: no file fits the rule {pattern}")
     with StagedDirectory(target) as staged:
         for files in one.files.together:
             result = os.path.join(staged.path, files.name)

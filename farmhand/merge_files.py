@@ -34,6 +34,10 @@ class Sorted:
     together: list[Together]
     uncovered: list[str]
     """Files that no rule speaks of."""
+    idle: list[str]
+    """Patterns of rules that fit no file here."""
+    names: list[str]
+    """All files, by their paths in the result."""
 
 
 def sort_files(run: str, spec: MergeSpec, output: str, chunks: Sequence[Accepted]) -> Sorted:
@@ -47,16 +51,16 @@ def sort_files(run: str, spec: MergeSpec, output: str, chunks: Sequence[Accepted
 
     Raises:
         Refusal: a file that others have is missing in a chunk.
-        UserError: a rule that no file fits, or a result with a name of our own.
+        UserError: a result with a name of our own.
     """
     if not spec.rules:
-        return Sorted([_one_output(run, spec, output, chunks)], [])
+        one = _one_output(run, spec, output, chunks)
+        return Sorted([one], [], [], [one.name])
     places: dict[str, list[Source]] = {}
     for chunk in chunks:
         for name, source in _files(run, chunk, _varying(chunks)):
             places.setdefault(name, []).append(source)
     rules = {name: _rule(spec.rules, name, sources[0]) for name, sources in places.items()}
-    _refuse_idle_rules(spec.rules, rules.values(), sorted(places), chunks)
     together = []
     for name in sorted(places):
         rule = rules[name]
@@ -70,7 +74,28 @@ def sort_files(run: str, spec: MergeSpec, output: str, chunks: Sequence[Accepted
                     hint="give the output another name",
                 )
             together.append(Together(name, rule, places[name]))
-    return Sorted(together, [name for name in sorted(places) if rules[name] is None])
+    used = list(rules.values())
+    idle = [rule.files for rule in spec.rules if not any(one is rule for one in used)]
+    names = sorted(places)
+    return Sorted(together, [name for name in names if rules[name] is None], idle, names)
+
+
+def refuse_idle_rules(spec: MergeSpec, found: Iterable[Sorted]) -> None:
+    """Refuse a rule that fits no file of any component: what it was meant for would be lost.
+
+    Raises:
+        Refusal: names the rule.
+    """
+    everywhere = list(found)
+    for number, rule in enumerate(spec.rules):
+        if everywhere and all(rule.files in one.idle for one in everywhere):
+            names = sorted({name for one in everywhere for name in one.names})
+            raise Refusal(
+                f"not merged: no file fits the rule {rule.files}",
+                where=f"merge.rules.{number}.files",
+                hint=f"the declared outputs hold {some(names, 5) or 'nothing'}; a pattern with / "
+                "is compared with the whole path, and the first rule that fits counts",
+            )
 
 
 def _one_output(run: str, spec: MergeSpec, output: str, chunks: Sequence[Accepted]) -> Together:
@@ -130,24 +155,6 @@ def _rule(rules: Sequence[MergeRule], name: str, first: Source) -> MergeRule | N
         if fnmatchcase(text, rule.files):
             return rule
     return None
-
-
-def _refuse_idle_rules(
-    rules: Sequence[MergeRule],
-    used: Iterable[MergeRule | None],
-    names: Sequence[str],
-    chunks: Sequence[Accepted],
-) -> None:
-    """Refuse rules that fit nothing: what they were meant for would be lost without a word."""
-    taken = list(used)
-    for number, rule in enumerate(rules):
-        if not any(one is rule for one in taken):
-            raise Refusal(
-                f"not merged: no file of {chunks[0].facts.component} fits the rule {rule.files}",
-                where=f"merge.rules.{number}.files",
-                hint=f"the declared outputs hold {some(names, 5) or 'nothing'}; a pattern with / "
-                "is compared with the whole path, and the first rule that fits counts",
-            )
 
 
 def _refuse_missing_file(name: str, sources: Sequence[Source], chunks: Sequence[Accepted]) -> None:
