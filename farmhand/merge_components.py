@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -176,7 +177,7 @@ def _merge_one(request: Request, one: Wanted, target: str) -> Merged:
     passed = True
     for pattern in one.files.idle:
         warn(f"{one.name}: no file fits the rule {pattern}")
-    with StagedDirectory(target) as staged:
+    with StagedDirectory(target) as staged, _named(one.name, staged.path, target):
         for files in one.files.together:
             result = os.path.join(staged.path, files.name)
             with writing(target):
@@ -201,6 +202,17 @@ def _merge_one(request: Request, one: Wanted, target: str) -> Merged:
         staged.finish()
         staged.publish()
     return Merged(target, document, used, warnings, passed)
+
+
+@contextlib.contextmanager
+def _named(component: str, staged: str, target: str) -> Iterator[None]:
+    """Let what goes wrong name the component and its place, not the directory it is made in."""
+    try:
+        yield
+    except UserError as error:
+        error.what = f"{component}: {error.what}"
+        error.where = short_path(error.where.replace(staged, target)) if error.where else None
+        raise
 
 
 def _refuse_foreign_files(target: str) -> None:
