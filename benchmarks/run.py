@@ -17,6 +17,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from benchmarks.condor_log import condor_log_rows
+from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
 from benchmarks.root_files import root_rows
@@ -55,12 +56,13 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from pool_rows(folder, arguments.jobs, times)
     yield from root_rows(folder, times)
     for shards in arguments.shards:
-        for scheduler in ("local", "slurm", "htcondor"):
+        for scheduler in ("local", "slurm", "htcondor", "lsf"):
             yield from render_rows(folder, shards, times, scheduler)
         yield from collect_rows(folder, shards, times)
         yield from merge_rows(folder, shards, times)
         yield from slurm_accounting_rows(folder, shards, times)
         yield from condor_log_rows(folder, shards, times)
+        yield from lsf_report_rows(folder, shards, times)
 
 
 def own_peak() -> float:

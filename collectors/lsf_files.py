@@ -123,7 +123,7 @@ class SubmissionReports:
                 size, mtime = there.st_size, there.st_mtime_ns
                 if known is not None and (known.size, known.mtime) == (size, mtime):
                     return
-                data = stream.read(2 * _WINDOW if size <= 2 * _WINDOW else _WINDOW)
+                data = stream.read(size if size <= 2 * _WINDOW else _WINDOW)
                 if size > 2 * _WINDOW:
                     stream.seek(-_WINDOW, os.SEEK_END)
                     data += b"\n\n" + stream.read(_WINDOW)

@@ -213,10 +213,10 @@ def test_what_bjobs_lists_is_read_back(talk: str, listed: list[JobRow]) -> None:
     tree = {"COMMAND": "bjobs", "JOBS": str(len(records)), "RECORDS": records}
     found = read_json(talk + json.dumps(tree, indent=2), NOW)
     assert found is not None
-    assert (found.rows, found.unknown, found.unread) == (listed, {"7"}, 0)
+    assert (found.rows, found.unknown, found.unread) == (listed, frozenset(("7",)), 0)
     lines = [DELIMITER.join(columns(row, "-")) for row in listed]
     table = read_table(talk + "\n".join([*lines, "Job <7> is not found"]), NOW)
-    assert (table.rows, table.unknown, table.unread) == (listed, {"7"}, 0)
+    assert (table.rows, table.unknown, table.unread) == (listed, frozenset(("7",)), 0)
 
 
 def test_what_cannot_be_read_is_counted() -> None:
