@@ -91,7 +91,9 @@ def submit(folder: str, path: str, *, execute: bool, mode: str | None = None) ->
         shown = shlex.quote(short_path(folder))
         how = f"farmhand run {shown}"
         if any(submission.scheduler in CHUNKED for submission in header.submissions):
-            how += f", or: farmhand submit {shown} -b 'nohup ./batchScript.sh &'"
+            lsf = any(submission.scheduler == "lsf" for submission in header.submissions)
+            batch = "bsub -q 1nh" if lsf else "nohup ./batchScript.sh &"
+            how += f", or: farmhand submit {shown} -b '{batch}'"
         raise UserError(
             f"this run is for {header.scheduler}, where there is nothing to submit in one piece",
             where=short_path(folder),

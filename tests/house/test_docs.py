@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, RootCheck
+from manifest.lsf_section import Lsf
 from manifest.spec import (
     Component,
     Input,
@@ -197,7 +198,7 @@ def test_the_table_of_states_and_causes_is_the_one_in_the_code() -> None:
 def test_every_key_of_a_spec_is_documented() -> None:
     text = (ROOT / "docs/spec.md").read_text(encoding="utf-8")
     models: list[type[BaseModel]] = [Spec, Work, Seed, Input, Output, Resources, Logs, Component]
-    models += [Retry, Check, JsonCheck, CsvCheck, RootCheck, MergeRule, MergeSpec]
+    models += [Lsf, Retry, Check, JsonCheck, CsvCheck, RootCheck, MergeRule, MergeSpec]
     for model in models:
         for name, field in model.model_fields.items():
             key = field.alias or name

@@ -190,7 +190,7 @@ def test_however_a_script_is_started(lsf: StandIn, farm: Farm, line: str) -> Non
 
 def test_the_walltime_is_lsfs_own_there_and_the_payloads_by_hand(lsf: StandIn, farm: Farm) -> None:
     lsf.configure(minute_s=0.5)
-    spec = {"script": "sleep 60\n", "shards": 1, "resources": {"walltime": "1s"}}
+    spec: dict[str, Any] = {"script": "sleep 60\n", "shards": 1, "resources": {"walltime": "1s"}}
     render(farm, **spec)
     script = farm.run("r") / "shards" / "s0" / "batchScript.sh"
     assert subprocess.run([script], capture_output=True, check=False, timeout=30).returncode == 143

@@ -12,7 +12,7 @@ from renderer import bsub_words
 from renderer.bsub_words import bsub_line, bsub_minutes, bsub_size, path_problem
 from tests.clusters.lsf.script import embedded, options
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @given(TEXT)

@@ -261,7 +261,7 @@ def test_what_lsf_cannot_be_told_is_refused_before_anything_is_written(
 
 def test_the_name_of_an_array_has_255_characters_at_most(tmp_path: Path) -> None:
     rest = len(".1.array1[1-10]")
-    case = ("/r", "0-9", 1, 1000, {})
+    case: Case = ("/r", "0-9", 1, 1000, {})
     render_case(case, tmp_path / "a", run_id="x" * (255 - rest))
     assert len(asked(tmp_path / "a" / "lsf_array_job.sh")["J"]) == 255
     with pytest.raises(UserError, match="256 characters in all; LSF takes 255") as raised:
