@@ -129,7 +129,9 @@ def _ask(run: str, header: Header, recorded: Recorded) -> _Answers:
             history += slurm_sacct.read_sacct(more.text).rows if more.text is not None else []
     else:
         notes.append(f"{problem}; going on without accounting")
-    listed = slurm.squeue(slurm_squeue.FORMAT, names=titles, jobs=ids, user=None)
+    # By id only what the names may not find: renamed when it was submitted, or not accounted.
+    known = {row.job for row in history if row.name in titles}
+    listed = slurm.squeue(slurm_squeue.FORMAT, names=titles, jobs=sorted(set(ids) - known))
     if listed.text is None:
         silent = "nobody says what still waits or runs"
         if problem is not None:
