@@ -143,11 +143,13 @@ class Slurm(Cluster):
 
 
 def write_helpers(slurm: Slurm) -> None:
-    """A script `as-farmer` to type commands as the user."""
+    """A script `as-farmer` to type commands as the user; alone it is a shell."""
     env = [shlex.quote(f"{name}={text}") for name, text in slurm.env.items()]
     words = shlex.join(farmer.prefix())
     script = slurm.home / "as-farmer"
-    script.write_text(f'#!/bin/sh\nexec {words} env -i {" ".join(env)} "$@"\n', encoding="utf-8")
+    text = "#!/bin/sh\n[ $# -gt 0 ] || set -- bash --norc\n"
+    text += f'exec {words} env -i {" ".join(env)} TERM="${{TERM:-dumb}}" "$@"\n'
+    script.write_text(text, encoding="utf-8")
     script.chmod(0o755)
 
 
@@ -160,8 +162,9 @@ def up(home: Path) -> list[str]:
     memory = "killed" if slurm.enforces_memory else "NOT killed (no control groups here)"
     return [
         f"SLURM runs in {home}; a job that uses more memory than it asked for is {memory}.",
-        f"  cd {work} && {home}/as-farmer sbatch …    submit as the ordinary user {slurm.user}",
-        f"  export SLURM_CONF={slurm.conf}    then squeue, sacct, scontrol as administrator",
+        f"  cp examples/slurm/* {work} && cd {work}    a directory of its user, {slurm.user}",
+        f"  {home}/as-farmer    her shell, with farmhand, sbatch, squeue and sacct; exit leaves it",
+        f"  export SLURM_CONF={slurm.conf}    then scontrol and scancel as administrator",
         "  make slurm-down    stops it",
     ]
 

@@ -1,4 +1,4 @@
-"""The example for SLURM, typed as its page says, on a real one."""
+"""What the pages on SLURM say, typed as they say it, on a real one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 
 from tests.clusters.slurm import Slurm
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples/slurm"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples/slurm"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SPEC = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRIMES_BELOW_60_000 = 6057
 SUBMITTED = re.compile(r"Submitted batch job (\d+)")
 
 
@@ -56,3 +59,18 @@ def test_the_page_shows_what_happens(slurm: Slurm) -> None:
     assert math.isclose(4 * inside / darts, math.pi, abs_tol=0.01)
     attempts = slurm.run_as_user(["farmhand", "show", "runs/darts", "5"], cwd=folder).stdout
     assert attempts.count("\nattempt ") == 2
+
+
+def test_the_page_goes_from_a_spec_to_the_merged_result(slurm: Slurm) -> None:
+    page = (ROOT / "docs/slurm.md").read_text(encoding="utf-8")
+    folder = slurm.workspace("primes")
+    (folder / "farmhand.yaml").write_text(SPEC.findall(page)[0], encoding="utf-8")
+    commands = shown(page)
+    assert len(commands) == 5
+    for command, expected in commands:
+        done = slurm.run_as_user(["sh", "-c", command], cwd=folder)
+        assert plain(expected, "/home/me/primes") in plain(done.stdout + done.stderr, str(folder))
+        if jobs := SUBMITTED.findall(done.stdout):
+            slurm.wait(jobs)
+    with open(folder / "runs/primes/merged.csv", encoding="utf-8") as stream:
+        assert sum(int(row["primes"]) for row in csv.DictReader(stream)) == PRIMES_BELOW_60_000
