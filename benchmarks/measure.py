@@ -31,16 +31,19 @@ class Cost:
     """Bytes, of the largest single process among the command and the children it waited for."""
 
 
-def cost_of(command: Sequence[str], *, cwd: str | None = None, stdin: str | None = None) -> Cost:
+def cost_of(
+    command: Sequence[str], *, cwd: str | None = None, stdin: str | None = None, code: int = 0
+) -> Cost:
     """Run a command to its end and return its cost; its output is thrown away.
 
     Args:
-        command: the argument list; its exit code must be 0.
+        command: the argument list.
         cwd: where to run it.
         stdin: a file to read standard input from, else nothing.
+        code: the exit code that it must end with.
 
     Raises:
-        RuntimeError: it failed; the message holds the end of what it wrote to standard error.
+        RuntimeError: it ended with another; the message has the end of what it said.
     """
     with open(stdin or os.devnull, "rb") as source, open(os.devnull, "wb") as sink:
         start = time.perf_counter()
@@ -52,7 +55,7 @@ def cost_of(command: Sequence[str], *, cwd: str | None = None, stdin: str | None
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)  # already waited for: tell Popen
-    if child.returncode != 0:
+    if child.returncode != code:
         message = f"{list(command)} ended with {child.returncode}: {said[-2000:].decode()}"
         raise RuntimeError(message)
     return Cost(wall, usage.ru_maxrss * RSS_UNIT)

@@ -24,7 +24,7 @@ from benchmarks.root_files import root_rows
 from benchmarks.slurm_accounting import slurm_accounting_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, markdown
-from benchmarks.verbs import collect_rows, merge_rows, render_rows
+from benchmarks.verbs import chunk_rows, collect_rows, merge_rows, render_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
         for scheduler in ("local", "slurm", "htcondor", "lsf"):
             yield from render_rows(folder, shards, times, scheduler)
         yield from collect_rows(folder, shards, times)
+        yield from chunk_rows(folder, shards, times)
         yield from merge_rows(folder, shards, times)
         yield from slurm_accounting_rows(folder, shards, times)
         yield from condor_log_rows(folder, shards, times)

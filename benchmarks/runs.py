@@ -33,6 +33,23 @@ def write_spec(folder: str, shards: int, *, outputs: bool) -> str:
     return path
 
 
+def write_chunks_spec(folder: str, chunks: int) -> str:
+    """Write a spec with ten components of URLs, in ``chunks`` chunks in all; return its path."""
+    components = {}
+    for number in range(10):
+        listed = os.path.join(folder, f"sample{number}-{chunks}.txt")
+        with open(listed, "w", encoding="utf-8") as file:
+            file.writelines(
+                f"root://host//store/sample{number}/{index}.root\n" for index in range(chunks // 10)
+            )
+        components[f"sample{number}"] = {"files": f"@{listed}", "one_per_file": True}
+    spec = {"name": "bench", "components": components, "command": ["true", "{{ chunk.files }}"]}
+    path = os.path.join(folder, f"chunks-{chunks}.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    return path
+
+
 def render(spec: str, folder: str, run_id: str, scheduler: str = "local") -> Cost:
     """Render a run into ``folder``/``run_id``."""
     words = ["--scheduler", scheduler, "--out-dir", folder, "--run-id", run_id]
@@ -48,9 +65,22 @@ def rendered(folder: str, shards: int, run_id: str, *, outputs: bool = False) ->
 def synthesised(folder: str, shards: int, run_id: str, *, outputs: bool) -> str:
     """Render a run, write what its jobs would have left behind, and return its directory."""
     run = rendered(folder, shards, run_id, outputs=outputs)
-    helper = [sys.executable, "-m", "benchmarks.synthesise", run]
-    subprocess.run([*helper, *(["--outputs"] if outputs else [])], cwd=ROOT, check=True)
+    _synthesise(run, *(["--outputs"] if outputs else []))
     return run
+
+
+def synthesised_chunks(folder: str, chunks: int, run_id: str) -> str:
+    """Do the same for a run of chunks in ten components; one in twenty has failed."""
+    render(write_chunks_spec(folder, chunks), folder, run_id, "nohup")
+    run = os.path.join(folder, run_id)
+    _synthesise(run, "--some-failed")
+    return run
+
+
+def _synthesise(run: str, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.synthesise", run, *words], cwd=ROOT, check=True
+    )
 
 
 class Pristine:

@@ -1,10 +1,11 @@
 """Writes what the payload would have left behind had every shard of a run succeeded.
 
-    python -m benchmarks.synthesise RUN [--outputs]
+    python -m benchmarks.synthesise RUN [--outputs] [--some-failed]
 
-The records are those of docs/records.md, byte for byte in the payload's own spelling; with
-``--outputs`` each attempt also gets its directory with stdout, stderr and a small ``rows.csv``. For
-benchmarks only: executing 100,000 shards takes minutes, and nothing that reads them could tell.
+The records are those of docs/records.md, byte for byte in the payload's own spelling. With
+``--outputs`` each attempt also gets its directory with stdout, stderr and a small ``rows.csv``;
+with ``--some-failed`` one in twenty ended with exit code 3. For benchmarks only: executing 100,000
+shards takes minutes, and nothing that reads them could tell.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ START = (
     '"dir":"{dir}"}}\n'
 )
 END = (
-    '{{"event":"end","time":{time}.625000,"exit_code":0,"cause":null,"stopped_by":null,"warned":null,'
+    '{{"event":"end","time":{time}.625000,"exit_code":{code},"cause":null,"stopped_by":null,"warned":null,'
     '"wall_s":0.500000,"cpu_s":0.41,"peak":null,"note":null}}\n'
 )
 BOOT = "5f4c5b0e-0d3c-4a3e-9c6c-2d6d3a1d9a10"
 
 
-def synthesise(run: str, *, outputs: bool) -> int:
+def synthesise(run: str, *, outputs: bool, some_failed: bool = False) -> int:
     """Write one record, and with ``outputs`` one attempt directory, a shard; return how many."""
     with open(os.path.join(run, "manifest.json"), "rb") as file:
         manifest: dict[str, Any] = json.load(file)
@@ -50,7 +51,8 @@ def synthesise(run: str, *, outputs: bool) -> int:
             time=time,
             dir=folder,
         )
-        _write(f"{run}/records/{block}/{shard}.{attempt}.jsonl", start + END.format(time=time))
+        end = END.format(time=time, code=3 if some_failed and shard % 20 == 7 else 0)
+        _write(f"{run}/records/{block}/{shard}.{attempt}.jsonl", start + end)
         if outputs:
             attempt_dir = os.path.join(run, folder)
             os.makedirs(attempt_dir)
@@ -68,4 +70,8 @@ def _write(path: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    synthesise(sys.argv[1], outputs="--outputs" in sys.argv[2:])
+    synthesise(
+        sys.argv[1],
+        outputs="--outputs" in sys.argv[2:],
+        some_failed="--some-failed" in sys.argv[2:],
+    )

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import Cost, baseline, cost_of, side_by_side
-from benchmarks.runs import Pristine, render, synthesised, write_spec
+from benchmarks.runs import Pristine, render, synthesised, synthesised_chunks, write_spec
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -49,13 +49,29 @@ def collect_rows(folder: str, shards: int, times: int) -> Iterator[Row]:
     cost, theirs = side_by_side(times, lambda: cost_of(verb), lambda: baseline("list", records))
     yield Row("collect, nothing new", shards, cost, "listing the records", theirs)
 
+    yield _check_row("check", run, shards, times, bad=False)
+    shutil.rmtree(run)
+
+
+def chunk_rows(folder: str, chunks: int, times: int) -> Iterator[Row]:
+    """Measure check of chunks in ten components, of which one in twenty is bad."""
+    run = synthesised_chunks(folder, chunks, "chunks")
+    cost_of(["farmhand", "collect", "--in-place", run])
+    yield _check_row("check of chunks in ten components", run, chunks, times, bad=True)
+    shutil.rmtree(run)
+
+
+def _check_row(what: str, run: str, shards: int, times: int, *, bad: bool) -> Row:
+    records, manifest = os.path.join(run, "records"), os.path.join(run, "manifest.json")
+
     def look() -> Cost:
-        manifest = os.path.join(run, "manifest.json")
         return Cost(baseline("list", records).wall + baseline("read", manifest).wall, 0)
 
-    cost, theirs = side_by_side(times, lambda: cost_of(["farmhand", "check", run]), look)
-    yield Row("check", shards, cost, "listing records, reading manifest", theirs)
-    shutil.rmtree(run)
+    def check() -> Cost:
+        return cost_of(["farmhand", "check", run], code=int(bad))
+
+    cost, theirs = side_by_side(times, check, look)
+    return Row(what, shards, cost, "listing records, reading manifest", theirs)
 
 
 def merge_rows(folder: str, shards: int, times: int) -> Iterator[Row]:

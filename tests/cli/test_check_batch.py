@@ -24,7 +24,7 @@ SCRIPT = """
 [ -e "$HOME_OF_TEST/mended" ] && exit 0
 case $FARMHAND_SHARD_NAME in
   DY_Chunk1|Single) exit 3 ;;
-  DY_Chunk3) touch "$HOME_OF_TEST/begun"; sleep 60 ;;
+  DY_Chunk3) touch "$HOME_OF_TEST/begun"; sleep 30 ;;
 esac
 """
 
