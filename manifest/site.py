@@ -12,6 +12,8 @@ from manifest.document import Document, read_document
 from manifest.errors import UserError
 from manifest.lsf_section import LsfHabits
 from manifest.nearest import nearest
+from manifest.staging import Transfers
+from manifest.transfers import Transfer
 from manifest.tree import Absent
 from manifest.units import Bytes, Seconds
 from manifest.yaml_writer import dump_yaml
@@ -66,6 +68,8 @@ class Site(Frozen):
 
     slurm: SlurmSite = SlurmSite()
     lsf: LsfSite = LsfSite()
+    transfers: Transfers = Field(default_factory=dict)
+    """Commands that move files, by the scheme of a URL, where farmhand's own do not suit."""
 
 
 def site_path() -> str:
@@ -166,4 +170,6 @@ def _known_keys(place: tuple[str | int, ...]) -> list[str]:
     models: list[type[Frozen]] = [Site, SlurmSite, SlurmPartition, SlurmPartition]
     if place[0] == "lsf":
         models[1] = LsfSite
+    elif place[0] == "transfers":
+        models[1:] = [Transfer] * 3
     return list(models[min(len(place), 4) - 1].model_fields)

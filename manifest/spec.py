@@ -12,6 +12,7 @@ from manifest.htcondor_section import Htcondor
 from manifest.lsf_section import Lsf
 from manifest.names import SafeName
 from manifest.slurm_section import Slurm
+from manifest.staging import Staging
 from manifest.units import Bytes, Seconds
 from manifest.work import FileWork, Work
 
@@ -50,6 +51,8 @@ class Output(Frozen):
     check: Check | None = None
     publish: SafeName | None = None
     """Also show the accepted file as RUN/outputs/<publish>/<shard name>."""
+    destination: str | None = Field(default=None, min_length=1)
+    """Where the file is kept: a URL or an absolute path, with the shard in it."""
 
 
 class Resources(Frozen):
@@ -145,6 +148,7 @@ class Spec(Frozen):
     slurm: Slurm = Slurm()
     htcondor: Htcondor = Htcondor()
     lsf: Lsf = Lsf()
+    staging: Staging = Staging()
     logs: Logs = Logs()
     retry: Retry = Retry()
     merge: MergeSpec | None = None
