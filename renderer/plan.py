@@ -12,12 +12,14 @@ from manifest.errors import UserError
 from manifest.file_table import Found, file_lists
 from manifest.layout import BLOCK
 from manifest.names import name_problem
+from manifest.site import read_site
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
 from renderer.block_template import BlockRow, BlockTemplate, Segments, segment_of
 from renderer.component_files import find_files
 from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
+from renderer.staging import Stores, find_stores
 from renderer.words import EACH_FILE, Names, Runtime, Word, parse_word
 
 SHARD_FIELDS = ("index", "total", "name", "start", "size", "seed", "component", "first_event")
@@ -48,6 +50,10 @@ class Plan:
     names: Word | None
     found: Found = field(default_factory=dict)
     """The files of components."""
+    stores: Stores = field(default_factory=Stores)
+    """What is copied to and from the nodes."""
+    urls: dict[str, str] = field(default_factory=dict)
+    """Destinations of outputs, as shell words."""
     shards: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +98,11 @@ def make_plan(spec: Spec, base: str) -> Plan:
         (name, segments.shell_word(_env_word(name, text, names))) for name, text in spec.env.items()
     ]
     pattern = _name_pattern(spec, names)
-    return Plan(spec, base, parts, inputs, segments, argv, env, outputs, pattern, found)
+    stores = find_stores(spec, found, names, read_site().transfers)
+    urls = {name: segments.shell_word(word) for name, word in stores.destinations.items()}
+    return Plan(
+        spec, base, parts, inputs, segments, argv, env, outputs, pattern, found, stores, urls
+    )
 
 
 def _env_word(name: str, text: str, names: Names) -> Word:

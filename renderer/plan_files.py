@@ -17,8 +17,9 @@ from renderer.block_template import BlockTemplate, segment_of
 from renderer.inputs import Inputs
 from renderer.plan import Plan, block_rows, plan_blocks, refuse_unsafe_path
 from renderer.shell_words import sh
+from renderer.staging import refuse_shared, staging_text
 from renderer.templating import template
-from renderer.words import Runtime
+from renderer.words import Runtime, Word
 
 KILL_AFTER_S = 10  # between TERM and KILL at the walltime
 
@@ -80,6 +81,7 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
     planned: list[bytes] = []
     results: list[bytes] = []
     lines = BlockTemplate(plan.segments.found)
+    stored: set[str] = set()
     templated = any("{{" in output.path for output in plan.spec.outputs.values())
     for number, block in enumerate(plan_blocks(plan)):
         writer.write(f"args/{number}", lines.render(block_rows(block, plan)).encode("ascii"))
@@ -87,6 +89,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
             writer.write(f"files/{number}", _chunk_lines(plan, block))
         if templated:
             writer.write(f"outputs/{number}", _output_lines(plan, block))
+        if plan.urls:
+            writer.write(f"stores/{number}", _store_lines(plan, block, stored))
         planned.append(SEPARATOR.join(map(plan_row, block)))
         results.append(SEPARATOR.join(map(first_result, block)))
     return writer.seal(), planned, results
@@ -126,20 +130,38 @@ def _output_lines(plan: Plan, block: list[Row]) -> bytes:
     """Return one line of JSON a shard: the paths of its outputs by name."""
     columns = []
     for name, word in plan.outputs.items():
-        column = BlockTemplate([segment_of(word)], quote=False).render(
-            block_rows(block, plan, heads=False)
-        )
-        paths = column.split("\n")[:-1]
-        if len(paths) != len(block):
-            raise UserError(
-                "an output's path may not contain a line end", where=f"outputs.{name}.path"
-            )
+        paths = _texts(plan, block, word)
         for row, path in zip(block, paths, strict=True):
             refuse_unsafe_path(path, f"outputs.{name}.path (shard {row.shard})")
         columns.append(paths)
+    return _json_lines(list(plan.outputs), columns)
+
+
+def _store_lines(plan: Plan, block: list[Row], seen: set[str]) -> bytes:
+    """Return one line of JSON a shard: where its outputs are kept, by name."""
+    columns = []
+    for word in plan.stores.destinations.values():
+        urls = _texts(plan, block, word)
+        refuse_shared(seen, urls, word.where)
+        columns.append(urls)
+    return _json_lines(list(plan.urls), columns)
+
+
+def _texts(plan: Plan, block: list[Row], word: Word) -> list[str]:
+    """Return what a text of the spec is for each shard of a block."""
+    column = BlockTemplate([segment_of(word)], quote=False).render(
+        block_rows(block, plan, heads=False)
+    )
+    texts = column.split("\n")[:-1]
+    if len(texts) != len(block):
+        raise UserError("this text may not contain a line end", where=word.where)
+    return texts
+
+
+def _json_lines(names: list[str], columns: list[list[str]]) -> bytes:
     return b"".join(
-        orjson.dumps(dict(zip(plan.outputs, paths, strict=True))) + b"\n"
-        for paths in zip(*columns, strict=True)
+        orjson.dumps(dict(zip(names, texts, strict=True))) + b"\n"
+        for texts in zip(*columns, strict=True)
     )
 
 
@@ -178,6 +200,16 @@ def payload_text(plan: Plan, ids: RunId) -> str:
             for item in plan.inputs.files[:BLOCK]
         ],
         files=bool(plan.found),
+        staging=staging_text(
+            plan.stores,
+            {name: plan.segments.spell[Runtime("outputs", name)] for name in plan.urls},
+            plan.urls,
+            plan.env,
+        )
+        if plan.stores
+        else "",
+        staged_inputs=bool(plan.stores.inputs),
+        stored=bool(plan.urls),
         outputs=[
             (
                 sh(name),
