@@ -149,6 +149,7 @@ def staging_text(
         pause=staging.pause,
         retries=staging.retries,
         cache=_cache(staging.cache) if staging.cache and stores.inputs else None,
+        variables=_VARIABLE.findall(staging.cache or ""),
         limit=staging.cache_limit,
         keep=staging.keep,
         env=env,
