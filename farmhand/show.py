@@ -51,9 +51,13 @@ def verb(
     cause = f" ({result['cause']})" if result["cause"] else ""
     give(f"{result['state']}{cause}: {result['evidence']}")
     modes = {submission.id: submission.mode for submission in now.header.submissions}
-    for attempt in known_attempts(result, path).values():
+    attempts = known_attempts(result, path).values()
+    begun = {attempt["native_id"] for attempt in attempts if _started(attempt)}
+    for attempt in attempts:
         _show_attempt(attempt, accepted=attempt["attempt"] in result["accepted_attempts"])
-        _show_logs(folder, index, attempt, modes.get(attempt["submission"]))
+        logs = _show_logs(folder, index, attempt)
+        if not logs and (_started(attempt) or attempt["native_id"] not in begun):
+            _line("log", _why_no_log(attempt, modes.get(attempt["submission"])))
 
 
 def _index(manifest: Manifest, shard: str) -> int:
@@ -94,8 +98,8 @@ def _show_attempt(attempt: dict[str, Any], *, accepted: bool) -> None:
             _line("output", f"{output['path']} ({size})")
 
 
-def _show_logs(run: str, shard: int, attempt: dict[str, Any], mode: str | None) -> None:
-    """Show the ends of what was printed, or say why there is nothing to show."""
+def _show_logs(run: str, shard: int, attempt: dict[str, Any]) -> bool:
+    """Show the ends of what was printed, and say whether there was anything."""
     shown = False
     if attempt["dir"]:
         streams = [_show_tail(run, f"{attempt['dir']}/{stream}") for stream in ("stdout", "stderr")]
@@ -103,8 +107,7 @@ def _show_logs(run: str, shard: int, attempt: dict[str, Any], mode: str | None) 
     if attempt["scheduler"] == "htcondor" and attempt["submission"] is not None:
         own = f"logs/{attempt['submission']}/{block_of(shard)}/{shard}.err"
         shown = _show_tail(run, own) or shown
-    if not shown and _started(attempt):
-        _line("log", _why_no_log(attempt, mode))
+    return shown
 
 
 def _started(attempt: dict[str, Any]) -> bool:
@@ -114,6 +117,8 @@ def _started(attempt: dict[str, Any]) -> bool:
 def _why_no_log(attempt: dict[str, Any], mode: str | None) -> str:
     if attempt["dir"]:
         return f"nothing in {attempt['dir']}/stdout and stderr"
+    if not _started(attempt):
+        return "none: it has not been started"
     if attempt["scheduler"] == "htcondor" and mode == "transfer":
         return (
             "none came back: HTCondor returns files only of jobs that end by themselves, not of "

@@ -47,7 +47,7 @@ _JOBS = "farmhand says what a job runs and where its files go: command:, inputs:
 OURS = {
     **dict.fromkeys(
         _names("""
-        arguments environment error executable initialdir input log log_xml output
+        arguments error executable initialdir input log log_xml output
         preserve_relative_paths queue shell should_transfer_files submit_event_notes
         transfer_executable transfer_output_files transfer_output_remaps universe
         when_to_transfer_output
@@ -61,10 +61,12 @@ OURS = {
     "max_materialize": "say max_running",
     "batch_name": "jobs are found again by the name that farmhand gives them",
     **dict.fromkeys(
-        ("requirements", "rank", "accounting_group", "accounting_group_user", "container_image"),
+        _names("""
+        accounting_group accounting_group_user container_image environment notification rank
+        requirements
+        """),
         "it has a key of its own under htcondor:",
     ),
-    "notification": "it has a key of its own under htcondor:",
     "on_exit_remove": "a job that is run again would overwrite what it returned",
     "max_retries": "a retried job would overwrite what it returned; farmhand resubmit does it",
     "retry_until": "a retried job would overwrite what it returned; farmhand resubmit does it",
@@ -115,6 +117,19 @@ def resource_problem(name: str) -> str | None:
     if name.lower() in _RESOURCES:
         return f"'{name}' is not for here: say resources.{name.lower()}"
     return attribute_problem(name)
+
+
+def variable_problem(name: str, value: str) -> str | None:
+    """Return why HTCondor cannot set an environment variable like this, or None."""
+    if not _ATTRIBUTE.fullmatch(name):
+        return f"'{name}' is no name of a variable: letters, digits and _"
+    if not value.isprintable():
+        return f"{name}: {value!r} is no printable text on one line; say it under env:"
+    # The one is looked up in the machine's ad, the other is how $ is written: no way to quote them.
+    replaced = next((what for what in ("$$", "$(dollar)") if what in value.lower()), None)
+    if replaced:
+        return f"{name}: {value!r} has {replaced}, which HTCondor replaces; say it under env:"
+    return None
 
 
 def value_problem(value: str) -> str | None:

@@ -15,6 +15,7 @@ from manifest.condor_commands import (
     resource_problem,
     urls,
     value_problem,
+    variable_problem,
 )
 from manifest.condor_expressions import expression_problem
 
@@ -57,6 +58,8 @@ class Htcondor(Frozen):
     """A site's class of run times, such as longlunch: the attribute JobFlavour."""
     container_image: CommandText | None = None
     notification: Literal["Always", "Complete", "Error", "Never"] | None = None
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Variables that HTCondor sets: seen by containers and plugins too, and not by shard."""
     max_per_submission: int = Field(default=20_000, gt=0)
     """MAX_JOBS_PER_SUBMISSION of the pool; larger runs are materialized bit by bit."""
     custom_resources: dict[str, CommandText] = Field(default_factory=dict)
@@ -69,6 +72,11 @@ class Htcondor(Frozen):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         problems = [
+            *(
+                f"environment: {p}"
+                for n, v in self.environment.items()
+                if (p := variable_problem(n, v))
+            ),
             *(f"attributes: {p}" for n in self.attributes if (p := attribute_problem(n))),
             *(
                 f"custom_resources: {p}"

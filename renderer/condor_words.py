@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from manifest.errors import UserError
 from manifest.units import MIB
@@ -34,3 +35,16 @@ def condor_path(path: str) -> str:
 def condor_size(amount: int) -> str:
     """Return bytes as whole MB, rounded up; HTCondor's MB has 1024 KB (condor_submit(1))."""
     return f"{-(-amount // MIB)} MB"
+
+
+def condor_environment(variables: Mapping[str, str]) -> str:
+    r"""Return the value of the command environment, in the new syntax of condor_submit(1).
+
+    >>> condor_environment({"A": "it's", "B": 'say "$(x)"'})
+    '"A=\'it\'\'s\' B=\'say ""$(DOLLAR)(x)""\'"'
+    """
+    words = []
+    for name, value in variables.items():
+        quoted = value.replace("'", "''").replace('"', '""')
+        words.append(f"{name}='{_MACRO.sub('$(DOLLAR)', quoted)}'")
+    return f'"{" ".join(words)}"'

@@ -12,7 +12,7 @@ from manifest.errors import UserError
 from manifest.layout import block_of
 from renderer import condor_files
 from renderer.condor_files import chunk_files, column
-from renderer.condor_words import condor_path, condor_size
+from renderer.condor_words import condor_environment, condor_path, condor_size
 from renderer.shell_words import sh
 from renderer.submission import Target, Written
 from renderer.templating import template
@@ -169,6 +169,8 @@ def _lines(target: Target, count: int, *, transfer: bool) -> Iterator[tuple[str,
     yield from _transfer(target) if transfer else _shared()
     yield from _resources(target)
     yield from _requirements(target)
+    if target.spec.htcondor.environment:
+        yield "environment", condor_environment(target.spec.htcondor.environment)
     yield from target.spec.htcondor.lines()
     yield from _factory(target, count)
 

@@ -163,6 +163,7 @@ class Scene:
         self.collect("last")
         self.told["check"] = self.study("check", "runs/r", code=1).stdout
         self.told["show"] = self.study("show", "runs/r", str(OOM)).stdout
+        self.told["show idle"] = self.study("show", "runs/r", str(IDLE)).stdout
         self.told["ids"] = {str(shard): native for shard, native in self.ids.items()}
         self.collect("again")
         self.anew()

@@ -240,5 +240,6 @@ def test_show_tells_what_was_used_of_what_was_asked_for(told: Told, file: str) -
     why = "none came back: HTCondor returns files only of jobs that end by themselves"
     assert (f"  log:        {why}" in text) == (file == o.TRANSFER)
     assert ("nothing in shards/" in text) == (file == o.SHARED)
+    assert "log:        none: it has not been started" in told[file]["show idle"]
     host = "w1.farm" if file == o.TRANSFER else r"vm|n\d"
     assert re.search(rf"host: +({host}|\S+, node n\d\.farm|\S+)", text), text

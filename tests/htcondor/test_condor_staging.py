@@ -29,18 +29,21 @@ INPUTS = {
     "above": ("../up.txt", "above"),
     "far_above": ("../../far/up.txt", "far above"),
     "odd": (ODD, "odd"),
+    "newline": ("new\nline/two\n.txt", "two lines"),
     "linked": ("link.txt", "outside"),
     "dotted": ("./a/../a/more.txt", "more of a"),
 }
-TREES = {"tree": "tree", "slash": "tree2/", "linked_tree": "dirlink"}
+TREES = {"tree": "tree", "slash": "tree2/", "linked_tree": "dirlink", "empty": "empty"}
 LEAVES = {
     "tree": ["x.txt", "deep er/y, z.txt", "deep er/é/data.txt"],
     "tree2": ["data.txt", "sub/data.txt"],
     "dirlink": ["in.txt"],
+    "empty": [],
 }
 SCRIPT = """\
 for path; do
   if [ -d "$path" ]; then
+    echo "a directory"
     (cd "$path" && find -L . -type f | LC_ALL=C sort | while read -r name; do
       printf '%s: %s\\n' "$name" "$(cat "$name")"
     done)
@@ -71,6 +74,7 @@ def lay_out(study: Study) -> None:
     (specs / "link.txt").symlink_to("../outside/real.txt")
     for folder, leaves in LEAVES.items():
         place = study.path / "proj/outside/dir" if folder == "dirlink" else specs / folder
+        place.mkdir(parents=True)
         for leaf in leaves:
             write(place / leaf, f"{folder}/{leaf}")
     (specs / "dirlink").symlink_to("../outside/dir")
@@ -103,7 +107,8 @@ def spec() -> dict[str, Any]:
 def expected() -> str:
     files = "".join(f"{text}\n" for _, text in INPUTS.values())
     trees = "".join(
-        "".join(
+        "a directory\n"
+        + "".join(
             f"./{leaf}: {folder}/{leaf}\n"
             for leaf in sorted(LEAVES[folder], key=lambda leaf: os.fsencode(f"./{leaf}"))
         )

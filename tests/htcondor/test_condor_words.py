@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from manifest.condor_commands import variable_problem
 from tests.htcondor.study import Study
 
 if TYPE_CHECKING:
@@ -52,7 +53,14 @@ def spec(cases: list[tuple[str, str]]) -> dict[str, Any]:
         "arguments": [f"{{{{ params.a{n} }}}}" for n in range(EACH)],
         "env": {f"CASE_{n}": f"{{{{ params.e{n} }}}}" for n in range(EACH)},
         "resources": {"cpus": 1, "memory": "50 MB", "disk": "20 MB"},
+        "htcondor": {"environment": set_by_condor(cases)},
     }
+
+
+def set_by_condor(cases: list[tuple[str, str]]) -> dict[str, str]:
+    """Variables of all jobs: of the same texts, those that a submit file can hold."""
+    texts = [text for pair in cases for text in pair if variable_problem("V", text) is None]
+    return {f"SET_{n}": text for n, text in enumerate(texts[:100])}
 
 
 def words_of(folder: Path) -> list[bytes]:
@@ -89,6 +97,8 @@ def test_any_words_in_both_modes(study: Study, cases: list[tuple[str, str]]) -> 
             assert words_of(folder) == [word.encode() for word, _ in mine]
             found = environment_of(folder)
             assert [found[b"CASE_%d" % n] for n in range(EACH)] == [e.encode() for _, e in mine]
+            for name, text in set_by_condor(cases).items():
+                assert found[name.encode()] == text.encode()
 
 
 # Names of directories that runs are made in.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,3 +258,20 @@ def test_a_number_of_jobs_for_one_submission(value: str) -> None:
 
 def test_notification_is_one_of_four() -> None:
     assert "Never" in refusal(notification="never again")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("A B", "x", "is no name of a variable"),
+        ("", "x", "is no name of a variable"),
+        ("A=B", "x", "is no name of a variable"),
+        ("A", "two\nlines", "printable"),
+        ("A", "$$(Memory)", "has $$"),
+        ("A", "$$([1 + 1])", "has $$"),
+        ("A", "x$(Dollar)", "has $(dollar)"),
+    ],
+)
+def test_variables_that_htcondor_cannot_set(name: str, value: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(why)):
+        Htcondor.model_validate({"environment": {name: value}})

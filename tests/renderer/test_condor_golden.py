@@ -34,6 +34,7 @@ EVERYTHING = {
         "job_flavour": "longlunch",
         "container_image": "/cvmfs/images/el9.sif",
         "notification": "Never",
+        "environment": {"APPTAINER_BIND": "/a:/b", "SAY": 'it\'s "mine" \\ $(HOME)'},
         "custom_resources": {"squids": "1"},
         "attributes": {"ProjectName": '"it\'s mine"', "WantGlidein": "True"},
         "commands": {
@@ -183,6 +184,9 @@ def test_condor_submit_takes_them(condor: Condor, name: str, file: str) -> None:
     assert ad["ShouldTransferFiles"] == ('"YES"' if mode == "transfer" else '"NO"')
     if name == "everything":
         assert ad["RequestMemory"] == "1536"
+        # It has quoting of its own: only what needs it.
+        said = r"""SAY=it''''s' '\"mine\"' '\' '$(HOME)"""
+        assert ad["Environment"] == f'"APPTAINER_BIND=/a:/b {said}"'
         assert ad["RequestDisk"] == "9437184"
         assert ad["Requestsquids"] == "1"
         assert ad["JobFlavour"] == '"longlunch"'
