@@ -8,6 +8,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.clusters.condor import Condor
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/htcondor"
@@ -34,11 +36,14 @@ def plain(text: str, home: str) -> str:
     return " ".join(re.sub(r"\(event log|\(condor_q", "(it", text).split())
 
 
-def test_the_page_shows_what_happens(condor: Condor) -> None:
+@pytest.mark.parametrize("file", ["condor_job_transfer.sub", "condor_job.sub"])
+def test_the_page_shows_what_happens(condor: Condor, file: str) -> None:
+    """With the file that is typed on it; and with the other one, for both come to the same."""
     folder = condor.workspace("darts")
     for name in ("farmhand.yaml", "board.txt", "README.md"):
         shutil.copy(EXAMPLE / name, folder)
-    commands = shown((folder / "README.md").read_text(encoding="utf-8"))
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    commands = shown(page.replace("condor_job_transfer.sub", file))
     assert len(commands) == 9
     first = ""
     for shown_command, expected in commands:
@@ -46,6 +51,8 @@ def test_the_page_shows_what_happens(condor: Condor) -> None:
         done = condor.run_as_user(["sh", "-c", command], cwd=folder, check=False)
         said = plain(done.stdout + done.stderr, str(folder))
         assert plain(expected, "/home/me/darts") in said, command
+        if raised := re.search(r"memory 150 MB -> (\d+) MB", done.stdout):
+            assert int(raised[1]) > 600  # twice of the 300 MB that were seen
         if jobs := SUBMITTED.findall(done.stdout):
             first = first or jobs[0]
             condor.wait(jobs)
