@@ -220,13 +220,23 @@ def _payload(pid: int, started: int, root: str, line: bytes) -> Payload | None:
         return None
     words = line.split(b"\0")[:-1]
     script = next((i for i, word in enumerate(words[:4]) if word.endswith(_PAYLOAD)), None)
-    if script is None or not _below(os.fsdecode(words[script]), root):
+    if script is None or not _below(_from_its_own(pid, os.fsdecode(words[script])), root):
         return None
     arguments = [os.fsdecode(word) for word in words[script + 1 :]]
     shards = tuple(int(w) for w in arguments[_ARGUMENTS_BEFORE_SHARDS:] if w.isdecimal())
     if not shards:
         return None
     return Payload(pid, started, arguments[_SCHEDULER], shards)
+
+
+def _from_its_own(pid: int, path: str) -> str:
+    """Return a path of a command line, relative ones from where that process is."""
+    if os.path.isabs(path):
+        return path
+    try:
+        return os.path.join(os.readlink(f"/proc/{pid}/cwd"), path)
+    except OSError:  # it is gone
+        return "/"
 
 
 def _below(path: str, root: str) -> bool:

@@ -200,3 +200,22 @@ def test_orphans_of_a_killed_payload_are_ended_before_a_restart(run: Any, until:
     assert attempt_processes(run.path)
     assert end_orphans(run.path, 5) == ()
     assert run.living() == []
+
+
+def test_a_relative_path_is_one_from_where_its_process_is(
+    tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payload started by hand in another directory is not one of the run of that name here."""
+    places = [tmp_path / name for name in ("there", "here")]
+    for place in places:
+        (place / "runs/r/plan").mkdir(parents=True)
+        (place / "runs/r/plan/shard.sh").write_text("sleep 60 & wait\n")
+    call = ["bash", "runs/r/plan/shard.sh", "0" * 64, "1", "nohup", "-", "0", "0", "3"]
+    monkeypatch.chdir(places[1])
+    with subprocess.Popen(call, cwd=places[0], start_new_session=True) as process:
+        try:
+            there = str(places[0] / "runs/r")
+            until(lambda: [p.pid for p in live_payloads(there)] == [process.pid], "seen there")
+            assert live_payloads(str(places[1] / "runs/r")) == []
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
