@@ -23,7 +23,9 @@ from manifest.spec import (
     Retry,
     Spec,
 )
+from manifest.staging import Staging
 from manifest.states import CAUSES, STATES, allowed
+from manifest.transfers import Transfer
 from manifest.work import Seed, Work
 
 if TYPE_CHECKING:
@@ -198,7 +200,18 @@ def test_the_table_of_states_and_causes_is_the_one_in_the_code() -> None:
 def test_every_key_of_a_spec_is_documented() -> None:
     text = (ROOT / "docs/spec.md").read_text(encoding="utf-8")
     models: list[type[BaseModel]] = [Spec, Work, Seed, Input, Output, Resources, Logs, Component]
-    models += [Lsf, Retry, Check, JsonCheck, CsvCheck, RootCheck, MergeRule, MergeSpec]
+    models += [
+        Lsf,
+        Retry,
+        Check,
+        JsonCheck,
+        CsvCheck,
+        RootCheck,
+        Staging,
+        Transfer,
+        MergeRule,
+        MergeSpec,
+    ]
     for model in models:
         for name, field in model.model_fields.items():
             key = field.alias or name
