@@ -18,6 +18,7 @@ from runners.command import run_command
 
 COMMAND_TIMEOUT_S = 300.0
 _STREAMS = ("stdout", "stderr")
+_STORED = frozenset(("url", "bytes", "sha256"))
 
 
 def wants_check(attempt: Attempt) -> bool:
@@ -43,8 +44,9 @@ def check_attempt(
     for name, output in facts.spec.outputs.items():
         shown = f"{attempt['dir']}/{paths[name]}"
         path, folder = (os.path.join(facts.run, part) for part in (shown, attempt["dir"]))
-        entry = _entry(name, shown, path, cleaned)
-        if entry["problem"] is None and output.check is not None and not cleaned.took(path):
+        entry = _entry(name, shown, path, cleaned, stored_at(attempt, name))
+        here = entry["mtime_ns"] is not None
+        if here and entry["problem"] is None and output.check and not cleaned.took(path):
             entry["problem"] = _checked(shard, path, folder, output.check, stop)
         found.append(entry)
     for stream in _STREAMS:
@@ -58,7 +60,17 @@ def check_attempt(
     return found
 
 
-def _entry(name: str, shown: str, path: str, cleaned: Cleaned) -> dict[str, Any]:
+def stored_at(attempt: Attempt, name: str) -> dict[str, Any] | None:
+    """Return what an attempt recorded of storing an output elsewhere: url, bytes, sha256."""
+    for told in attempt["stored"] or ():
+        if isinstance(told, dict) and told.get("name") == name and _STORED.issubset(told):
+            return told
+    return None
+
+
+def _entry(
+    name: str, shown: str, path: str, cleaned: Cleaned, stored: dict[str, Any] | None
+) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": name,
         "path": shown,
@@ -66,9 +78,14 @@ def _entry(name: str, shown: str, path: str, cleaned: Cleaned) -> dict[str, Any]
         "mtime_ns": None,
         "problem": None,
     }
+    if stored is not None:
+        entry["url"], entry["sha256"] = stored["url"], stored["sha256"]
     try:
         found = measure(path, cleaned)
     except FileNotFoundError:
+        if stored is not None:
+            entry["bytes"] = stored["bytes"]
+            return entry
         entry["problem"] = f"{os.path.basename(path)} does not exist"
     except OSError as error:
         entry["problem"] = f"{os.path.basename(path)} cannot be read: {error.strerror}"
@@ -123,7 +140,8 @@ def has_changed(facts: RunFacts, attempt: Attempt) -> bool:
         if entry["path"] is None:
             continue
         path = os.path.join(facts.run, entry["path"])
-        now = _entry(entry["name"], entry["path"], path, cleaned)
+        stored = stored_at(attempt, entry["name"])
+        now = _entry(entry["name"], entry["path"], path, cleaned, stored)
         if any(now.get(fact) != entry.get(fact) for fact in ("bytes", "mtime_ns", "files")):
             return True
     return False

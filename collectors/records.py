@@ -46,6 +46,8 @@ _END = {
     "cpu_s": _REAL,
     "peak": {dict, NoneType},
     "note": _TEXT,
+    "staged": {list, NoneType},
+    "stored": {list, NoneType},
 }
 
 
@@ -81,6 +83,8 @@ _UNKNOWN: Attempt = {
     "note": None,
     "node": None,
     "array": None,
+    "staged": None,
+    "stored": None,
     "pool": None,
     "observed": None,
     "outputs": None,

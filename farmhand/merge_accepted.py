@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from collectors.records import known_attempts
@@ -47,10 +47,8 @@ def harvest(
     Raises:
         Refusal: an output is no longer what was checked, or was taken away after a merge.
     """
-    cleaned = read_cleaned(facts.run)
     found = Harvest([], [])
-    changed: list[int] = []
-    taken: dict[int, list[ShardFacts]] = {}
+    faults = _Faults(facts.run, read_cleaned(facts.run))
     for plan_bytes, result_bytes in zip(manifest.plans, manifest.results, strict=True):
         plan = parse_row(plan_bytes, manifest.path)
         if components is not None and plan["component"] not in components:
@@ -61,21 +59,54 @@ def harvest(
             found.missing.append(facts.shard(plan, ""))
         for one in mine:
             found.accepted.append(one)
-            paths = [os.path.join(facts.run, entry["path"]) for entry in one.outputs.values()]
-            gone = [path for path in paths if cleaned.took(path)]
-            if gone:
-                taken.setdefault(_number(cleaned, gone[0]), []).append(one.facts)
-            elif not all(map(_unchanged, paths, one.outputs.values())):
-                changed.append(one.facts.index)
-    if taken:
-        raise _refused_as_cleaned(facts.run, cleaned, taken)
-    if changed:
-        raise Refusal(
-            f"not merged: outputs changed after they were checked: shards {ranges(changed)}",
-            where=short_path(facts.run),
-            hint="farmhand collect --in-place --recheck looks at them again",
-        )
+            faults.look_at(one)
+    faults.refuse()
     return found
+
+
+@dataclass(slots=True)
+class _Faults:
+    """Accepted outputs that are no longer there as they were."""
+
+    run: str
+    cleaned: Cleaned
+    changed: list[int] = field(default_factory=list)
+    taken: dict[int, list[ShardFacts]] = field(default_factory=dict)
+    """Number of a cleaning -> the shards whose outputs it took away."""
+    elsewhere: list[str] = field(default_factory=list)
+    """Where outputs are that are kept at their destination only."""
+
+    def look_at(self, one: Accepted) -> None:
+        paths = [os.path.join(self.run, entry["path"]) for entry in one.outputs.values()]
+        gone = [path for path in paths if self.cleaned.took(path)]
+        away = [e["url"] for e in one.outputs.values() if _only_elsewhere(self.run, e)]
+        if away:
+            self.elsewhere.append(away[0])
+        elif gone:
+            self.taken.setdefault(_number(self.cleaned, gone[0]), []).append(one.facts)
+        elif not all(map(_unchanged, paths, one.outputs.values())):
+            self.changed.append(one.facts.index)
+
+    def refuse(self) -> None:
+        """Raise the refusal of what was found, if anything was."""
+        where = short_path(self.run)
+        if self.elsewhere:
+            raise Refusal(
+                f"not merged: outputs of {len(self.elsewhere)} shards are kept elsewhere, such as "
+                f"{self.elsewhere[0]}",
+                where=where,
+                hint="copy them from there and merge the files: farmhand merge --kind KIND "
+                "--input FILE ...; staging: {keep: true} leaves a copy in the run next time",
+            )
+        if self.taken:
+            raise _refused_as_cleaned(self.run, self.cleaned, self.taken)
+        if self.changed:
+            raise Refusal(
+                "not merged: outputs changed after they were checked: shards "
+                f"{ranges(self.changed)}",
+                where=where,
+                hint="farmhand collect --in-place --recheck looks at them again",
+            )
 
 
 def _attempts(
@@ -88,6 +119,10 @@ def _attempts(
                 output["name"]: output for output in attempt["outputs"] or [] if output["path"]
             }
             yield Accepted(facts.shard(plan, attempt["attempt"]), attempt["dir"], outputs)
+
+
+def _only_elsewhere(run: str, entry: dict[str, Any]) -> bool:
+    return "url" in entry and not os.path.lexists(os.path.join(run, entry["path"]))
 
 
 def _unchanged(path: str, output: dict[str, Any]) -> bool:

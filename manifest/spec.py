@@ -173,7 +173,18 @@ class Spec(Frozen):
         for name in self.env:
             _check_env_name(name)
         self._check_merge()
+        self._check_stored()
         return self
+
+    def _check_stored(self) -> None:
+        for name, output in self.outputs.items():
+            asked = output.check.model_fields_set - {"min_size"} if output.check else set()
+            if output.destination and asked and not self.staging.keep:
+                raise ValueError(
+                    f"outputs.{name}.check: {', '.join(sorted(asked))} is looked at by collect, "
+                    "and the local copy goes when the file is at its destination: say "
+                    "staging: {keep: true}"
+                )
 
     def _check_merge(self) -> None:
         if self.merge is None:

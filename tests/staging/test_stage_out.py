@@ -139,3 +139,21 @@ def test_no_password_of_the_environment_is_written(
     for path in (depot.path / "runs").rglob("*"):
         if path.is_file():
             assert b"hunter2" not in path.read_bytes()
+
+
+def test_a_merge_says_where_the_outputs_are(depot: Depot) -> None:
+    told = spec(depot)
+    told["merge"] = {"kind": "text", "output": "out"}
+    depot.render(told)
+    depot.run()
+    said = depot("merge", "runs/r", code=1)
+    assert "outputs of 2 shards are kept elsewhere, such as depot://store/0/out file.txt" in said
+
+
+def test_what_is_looked_at_here_has_to_stay_here(depot: Depot) -> None:
+    told = spec(depot)
+    told["outputs"]["out"]["check"] = {"require": "[0-9]"}
+    assert "staging: {keep: true}" in depot.render(told, code=2)
+    told["staging"]["keep"] = True
+    depot.render(told)
+    depot.run()
