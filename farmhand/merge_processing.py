@@ -71,7 +71,7 @@ def _amounts(part: Part, good: set[int]) -> dict[str, dict[str, int]]:
     lost = {n for i, cut in pieces if i not in good for n in range(cut.file, cut.file + cut.files)}
     files = len(part.found.paths)
     told = {"files": {"good": files - len(lost), "expected": files}}
-    if part.work.events_per_chunk:
+    if part.work.per_range:
         told["events"] = {"good": sum(cut.size for cut in there), "expected": part.count}
     elif part.found.events is not None:
         events = part.found.events

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from farmhand.array_limit import largest_array
+from farmhand.campaign import refuse_taken
 from farmhand.submissions import Way, new_submission, utc_now, write_submission
 from manifest.errors import UserError
 from manifest.header import SCHEMA, Header, Submission
@@ -36,7 +37,7 @@ def make_run(plan: Plan, way: Way, out_dir: str, run_id: str) -> tuple[str, list
         raise UserError(f"--run-id: {problem}")
     out_dir = os.path.abspath(out_dir)
     final = os.path.join(out_dir, run_id)
-    _refuse_taken(final)
+    refuse_taken(final, plan)
     making = os.path.join(out_dir, f".{run_id}.rendering.{socket.gethostname()}.{os.getpid()}")
     try:
         os.makedirs(out_dir, exist_ok=True)
@@ -47,7 +48,7 @@ def make_run(plan: Plan, way: Way, out_dir: str, run_id: str) -> tuple[str, list
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-            _refuse_taken(final)
+            refuse_taken(final, plan)
         raise _unwritable(error, out_dir) from error
     except BaseException as error:
         shutil.rmtree(making, ignore_errors=True)
@@ -67,15 +68,6 @@ def _unwritable(error: OSError, out_dir: str) -> UserError:
         where=out_dir if full or error.filename is None else error.filename,
         hint="nothing is left behind; choose another --out-dir or make room",
     )
-
-
-def _refuse_taken(final: str) -> None:
-    if os.path.lexists(final):
-        raise UserError(
-            f"a run named '{os.path.basename(final)}' exists, and nothing is ever overwritten",
-            where=final,
-            hint="give another --run-id (a changed spec is a new run)",
-        )
 
 
 def _sweep(out_dir: str, run_id: str) -> None:

@@ -77,6 +77,10 @@ class Component(Keys):
     files_per_chunk: int | str | None = None
     one_per_file: bool | None = None
     events_per_chunk: int | str | None = None
+    events: Files | None = None
+    events_per_job: int | str | None = None
+    tail: str | None = None
+    max_events: int | str | None = None
     tree: str | None = None
     work: Block | None = None
     shards: int | str | None = None
@@ -110,6 +114,7 @@ class Spec(Keys):
     slurm: dict[str, Any] = field(default_factory=dict)
     htcondor: dict[str, Any] = field(default_factory=dict)
     lsf: dict[str, Any] = field(default_factory=dict)
+    staging: dict[str, Any] = field(default_factory=dict)
     logs: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, Any] = field(default_factory=dict)
     merge: dict[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from farmhand.talk import say, some, warn
+from manifest.chunks import used_events
 from manifest.file_table import Found
 from manifest.splitting import Part
 from renderer.plan import Plan
@@ -32,12 +33,31 @@ def _line(part: Part) -> str:
     if not part.chunked:
         return f"{shown}, not split"
     chunks = f"{part.shards} chunk{'s' * (part.shards != 1)}"
-    if work.events_per_chunk:
-        return f"{shown} with {part.count} events in {chunks} of up to {work.events_per_chunk}"
+    if work.per_range:
+        left = sum(part.found.events or ()) - part.count
+        text = f"{shown} with {part.count} events in {chunks} of up to {work.per_range}"
+        return f"{text}; {_left_out(part)}" if left else text
     largest = -(-files // part.shards) if part.shards > 1 else files
     text = f"{shown} in {chunks} of up to {largest}" if largest > 1 else f"{shown} in {chunks}"
     asked = work.split or (None if work.is_cut else part.wanted)
     return text if asked in (None, part.shards) else f"{text} ({asked} asked for)"
+
+
+def _left_out(part: Part) -> str:
+    """Say which events are in no shard, and why."""
+    assert part.found is not None  # noqa: S101 (the caller looked)
+    work, events = part.work, part.found.events or ()
+    capped = work.model_copy(update={"tail": "keep"})
+    beyond = sum(events) - sum(used_events(capped, part.found))
+    pairs = zip(used_events(capped, part.found), used_events(work, part.found), strict=True)
+    tails = [whole - used for whole, used in pairs if whole > used]
+    told = []
+    if tails:
+        files = f"{len(tails)} file{'s' * (len(tails) != 1)}"
+        told.append(f"{sum(tails)} events at the ends of {files} are dropped (tail: drop)")
+    if beyond:
+        told.append(f"{beyond} are left out (max_events: {work.max_events})")
+    return ", ".join(told)
 
 
 def _slips(found: Found) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -40,7 +40,18 @@ def total(work: Work, found: FileList | None) -> int:
     if work.count is not None:
         return work.count
     assert found is not None  # noqa: S101 (files are found before they are counted)
-    return sum(found.events or ()) if work.events_per_chunk else len(found.paths)
+    return sum(used_events(work, found)) if work.per_range else len(found.paths)
+
+
+def used_events(work: Work, found: FileList) -> list[int]:
+    """Return how many events of each file are in some shard's range."""
+    most, left = work.per_range or 1, work.max_events
+    used = []
+    for events in found.events or ():
+        mine = events if left is None else min(events, left)
+        left = None if left is None else left - mine
+        used.append(mine - mine % most if work.tail == "drop" else mine)
+    return used
 
 
 def number_of_shards(work: Work, wanted: int, found: FileList | None) -> int:
@@ -48,8 +59,8 @@ def number_of_shards(work: Work, wanted: int, found: FileList | None) -> int:
     if work.count is not None:
         return wanted
     assert found is not None  # noqa: S101 (as above)
-    if work.events_per_chunk:
-        return sum(-(-events // work.events_per_chunk) for events in found.events or ())
+    if work.per_range:
+        return sum(-(-events // work.per_range) for events in used_events(work, found))
     return -(-len(found.paths) // _group(work, wanted, len(found.paths)))
 
 
@@ -59,8 +70,8 @@ def cuts(work: Work, wanted: int, found: FileList | None) -> Iterator[Cut]:
         yield from (Cut(start, size) for start, size in split_count(work.count, wanted))
         return
     assert found is not None  # noqa: S101 (as above)
-    if work.events_per_chunk:
-        yield from _ranges(found.events or (), work.events_per_chunk)
+    if work.per_range:
+        yield from _ranges(used_events(work, found), work.per_range)
         return
     files = len(found.paths)
     group = _group(work, wanted, files)
@@ -76,7 +87,7 @@ def _group(work: Work, wanted: int, files: int) -> int:
     return work.files_per_chunk or -(-files // (work.split or wanted))
 
 
-def _ranges(events: tuple[int, ...], most: int) -> Iterator[Cut]:
+def _ranges(events: Sequence[int], most: int) -> Iterator[Cut]:
     offsets = accumulate(events, initial=0)
     for number, (count, offset) in enumerate(zip(events, offsets, strict=False)):
         for first in range(0, count, most):

@@ -91,8 +91,8 @@ class Component(FileWork):
 
     @model_validator(mode="after")
     def _one_work(self) -> Self:
-        if (self.work is None) == (not self.files):
-            message = "say what this component is made of: exactly one of files: and work:"
+        if (self.work is None) == (not self.listed):
+            message = "say what this component is made of: exactly one of files:, events: and work:"
             raise ValueError(message)
         if self.shards is not None and self.does.is_cut:
             message = "shards: says how many chunks there are, and so does another key here"

@@ -89,10 +89,17 @@ def plan_parts(spec: Spec, found: Mapping[str | None, FileList] | None = None) -
     first = 0
     for name, component in spec.parts():
         work, wanted = component.does, component.shards or spec.shards
-        files = (found or {}).get(name) if work.files else None
+        files = (found or {}).get(name) if work.listed else None
         shards = number_of_shards(work, wanted, files)
         count = total(work, files)
-        if not work.files and shards > count:
+        if not shards:
+            raise UserError(
+                "there are no events to work on",
+                where=f"components.{name}" if name else "work",
+                hint="the files have none, or all are shorter than a job and tail: drop leaves "
+                "them out",
+            )
+        if not work.listed and shards > count:
             label = f"components.{name}" if name else "work"
             raise UserError(
                 f"{shards} shards of {count} units: {shards - count} would be empty",

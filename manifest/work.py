@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -55,7 +55,18 @@ Files = Annotated[
 ]
 
 
-_WAYS = ("split", "files_per_chunk", "one_per_file", "events_per_chunk")
+def _list_of_events(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
+    """Read a plain name as that of a list: ``events: inputs.list``."""
+    if isinstance(value, str):
+        return [value if value.startswith("@") else f"@{value}"]
+    return _one_file(value)
+
+
+Events = Annotated[
+    _List, BeforeValidator(_list_of_events, json_schema_input_type=_List | FileCommand | str)
+]
+
+_WAYS = ("split", "files_per_chunk", "one_per_file", "events_per_chunk", "events_per_job")
 
 
 class FileWork(Frozen):
@@ -70,21 +81,45 @@ class FileWork(Frozen):
     one_per_file: bool = False
     events_per_chunk: int | None = Field(default=None, gt=0)
     """Each file by itself in ranges of so many events; the last range of a file may be shorter."""
+    events: Events = ()
+    """A list with one file and the number of its events a line; or files, as ``files`` has them."""
+    events_per_job: int | None = Field(default=None, gt=0)
+    """The same as ``events_per_chunk``, for ``events``."""
+    tail: Literal["keep", "drop"] = "keep"
+    """What becomes of the last events of a file, when they are fewer than asked for."""
+    max_events: int | None = Field(default=None, gt=0)
+    """No more than so many events of all files together, in their order."""
     tree: str | None = Field(default=None, min_length=1)
     """ROOT tree whose entries are the events of a file, where the list of files has no numbers."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         ways = self._ways()
-        if not self.files and "files" in self.model_fields_set:
-            raise ValueError("files: is empty; name at least one")
+        for name in ("files", "events"):
+            if not getattr(self, name) and name in self.model_fields_set:
+                raise ValueError(f"{name}: is empty; name at least one")
+        if self.files and self.events:
+            raise ValueError("files: and events: exclude each other")
         if len(ways) > 1:
             raise ValueError(f"{' and '.join(ways)} exclude each other")
-        if ways and not self.files:
+        if ways and not self.listed:
             raise ValueError(f"{ways[0]} cuts files, and there are no files:")
-        if self.tree is not None and self.events_per_chunk is None:
-            raise ValueError("tree: is for events_per_chunk:")
+        if bool(self.events) != (self.events_per_job is not None):
+            raise ValueError("events: and events_per_job: go together")
+        for name in ("tree", "max_events", "tail"):
+            if name in self.model_fields_set and self.per_range is None:
+                raise ValueError(f"{name}: is for events_per_chunk: and events_per_job:")
         return self
+
+    @property
+    def listed(self) -> _List:
+        """Return what names the files."""
+        return self.files or self.events
+
+    @property
+    def per_range(self) -> int | None:
+        """Return how many events a shard has, where files are cut by events."""
+        return self.events_per_chunk or self.events_per_job
 
     def _ways(self) -> list[str]:
         return [name for name in _WAYS if getattr(self, name)]
@@ -104,7 +139,7 @@ class Work(FileWork):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.count is None) == (not self.files):
-            message = "say what the work is: exactly one of count: and files:"
+        if (self.count is None) == (not self.listed):
+            message = "say what the work is: exactly one of count:, files: and events:"
             raise ValueError(message)
         return self

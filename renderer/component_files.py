@@ -33,9 +33,10 @@ def find_files(spec: Spec, base: str) -> dict[str | None, tuple[FoundFile, ...]]
     found: dict[str | None, tuple[FoundFile, ...]] = {}
     for name, component in spec.parts():
         work = component.does
-        if not work.files:
+        if not work.listed:
             continue
-        where = "work.files" if name is None else f"components.{name}.files"
+        key = "files" if work.files else "events"
+        where = f"work.{key}" if name is None else f"components.{name}.{key}"
         named = list(_named(work, base, where))
         if not named:
             raise UserError(
@@ -45,7 +46,7 @@ def find_files(spec: Spec, base: str) -> dict[str | None, tuple[FoundFile, ...]]
             )
         _refuse_doubles([path for path, _ in named], where)
         files = tuple(_measured(named, where))
-        found[name] = _with_events(files, work, where) if work.events_per_chunk else files
+        found[name] = _with_events(files, work, where) if work.per_range else files
     return found
 
 
@@ -61,7 +62,7 @@ def is_url(path: str) -> bool:
 
 def _named(work: Work, base: str, where: str) -> Iterator[tuple[str, int | None]]:
     """Yield every file with the number of its events, where a list says it."""
-    for position, entry in enumerate(work.files):
+    for position, entry in enumerate(work.listed):
         place = f"{where}[{position}]"
         if isinstance(entry, FileCommand):
             text = listing(entry.command, base, _LISTING_S, place)
@@ -219,7 +220,7 @@ def _with_events(files: tuple[FoundFile, ...], work: Work, where: str) -> tuple[
         return files
     if work.tree is None:
         raise UserError(
-            f"events_per_chunk: how many events are in {unknown[0]}"
+            f"how many events are in {unknown[0]}"
             + (f" and {len(unknown) - 1} others" * (len(unknown) > 1))
             + " is not known",
             where=where,

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from manifest.errors import UserError
+from manifest.event_names import expanded, is_event_pattern
 from manifest.file_table import Found, file_lists
 from manifest.layout import BLOCK
 from manifest.names import name_problem
@@ -22,7 +23,17 @@ from renderer.literal_words import refuse_literal_files
 from renderer.staging import Stores, find_stores
 from renderer.words import EACH_FILE, Names, Runtime, Word, parse_word
 
-SHARD_FIELDS = ("index", "total", "name", "start", "size", "seed", "component", "first_event")
+SHARD_FIELDS = (
+    "index",
+    "total",
+    "name",
+    "start",
+    "size",
+    "seed",
+    "component",
+    "first_event",
+    "file",
+)
 PART_FIELDS = ("index", "total")
 WORK_FIELDS = ("count", "seed")
 SCRIPT = Runtime("plan", "script")
@@ -97,7 +108,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
     env = [
         (name, segments.shell_word(_env_word(name, text, names))) for name, text in spec.env.items()
     ]
-    pattern = _name_pattern(spec, names)
+    pattern = _name_pattern(spec, names, parts)
     stores = find_stores(spec, found, names, read_site().transfers)
     urls = {name: segments.shell_word(word) for name, word in stores.destinations.items()}
     return Plan(
@@ -120,14 +131,23 @@ def planned_only(spec: Spec, found: Found) -> Plan:
     """Work out the rows of a spec whose files were found before; good for ``plan_blocks``."""
     parts = plan_parts(spec, file_lists(found))
     names = _names(spec, parts)
-    pattern = _name_pattern(spec, names)
+    pattern = _name_pattern(spec, names, parts)
     return Plan(spec, "", parts, Inputs({}, ()), Segments({}), [], [], {}, pattern)
 
 
-def _name_pattern(spec: Spec, names: Names) -> Word | None:
-    if spec.shard_name is None:
+def _name_pattern(spec: Spec, names: Names, parts: list[Part]) -> Word | None:
+    text = spec.shard_name
+    if text is None:
         return None
-    word = parse_word(spec.shard_name, "shard_name", names)
+    if is_event_pattern(text):
+        if any(part.work.per_range is None for part in parts):
+            raise UserError(
+                f"'{text}': %d names files and events, and this work is not cut by events",
+                where="shard_name",
+                hint="say events: and events_per_job:, or use {{ shard.index }}",
+            )
+        text = expanded(text, "{{ shard.component }}" if spec.components else spec.name)
+    word = parse_word(text, "shard_name", names)
     if any(isinstance(piece, Runtime) for piece in word.pieces):
         raise UserError(
             "a shard's name is made at the render and cannot use a variable of the job",
@@ -252,6 +272,7 @@ def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[
             "size": size,
             "component": component,
             "first_event": row.first,
+            "file": row.file,
         }
         if seed is not None:
             shard["seed"] = seed

@@ -128,7 +128,7 @@ def test_a_list_names_the_line_that_is_wrong(data: Path) -> None:
 def test_events_need_a_number_or_a_tree(data: Path) -> None:
     what, _ = refusal(data, "d/*.root", events_per_chunk=10)
     assert what.replace(f"{data}/", "") == (
-        "events_per_chunk: how many events are in d/a.root and 2 others is not known"
+        "how many events are in d/a.root and 2 others is not known"
     )
     (data / "l.txt").write_text("d/a.root 3\nd/b.root 0\n")
     assert [f.events for f in find(data, "@l.txt", events_per_chunk=10)] == [3, 0]
