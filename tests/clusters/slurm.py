@@ -18,12 +18,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from collectors.slurm_ids import parse_job_id
 from tests.clusters import farmer
 from tests.clusters.daemons import ClusterError, poll
 from tests.clusters.slurm_cluster import Cluster, Done, take_down
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 DEFAULT_HOME = Path("/tmp/farmhand-slurm")
 UNFINISHED = {"PENDING", "RUNNING", "REQUEUED", "RESIZING", "SUSPENDED", "COMPLETING"}
@@ -103,7 +104,11 @@ class Slurm(Cluster):
 
     def states(self, *jobs: int | str) -> dict[str, str]:
         """State by native id, of the last execution, without who cancelled it."""
-        return {row["JobID"]: row["State"].partition(" ")[0] for row in self.sacct(jobs)}
+        return {
+            native: row["State"].partition(" ")[0]
+            for row in self.sacct(jobs)
+            for native in natives(row["JobID"])
+        }
 
     def wait(self, jobs: Iterable[int | str], timeout: float = 120.0) -> None:
         """Wait until queue and accounting both say that every element has ended.
@@ -118,7 +123,7 @@ class Slurm(Cluster):
             if set(elements.values()) & UNFINISHED:
                 return False
             rows = self.sacct(wanted, "JobID", "State", "WorkDir")
-            listed = {row["JobID"] for row in rows}
+            listed = {native for row in rows for native in natives(row["JobID"])}
             # One element's row does not speak for its array: accounting hears of each by itself.
             if not elements.keys() <= listed:
                 return False
@@ -140,6 +145,16 @@ class Slurm(Cluster):
         """Wait until an element, or every one of a job, is in a state in the queue."""
         what = f"job {job} to be {state}"
         poll(lambda: set(self.squeue([job]).values()) == {state}, what, timeout)
+
+
+def natives(listed: str) -> Iterator[str]:
+    """Native ids of a row of accounting: elements that never started share one, 123_[0-8:2]."""
+    job = parse_job_id(listed)
+    if job is None or job.elements is None:
+        yield listed
+        return
+    for span in job.elements:
+        yield from (f"{job.job}_{index}" for index in span)
 
 
 def write_helpers(slurm: Slurm) -> None:

@@ -172,12 +172,13 @@ class Scene:
         """Wait until queue and accounting agree that elements have ended."""
 
         # Of what is cancelled while it waits accounting never hears.
-        unheard = {self.element(HELD_CANCELLED), self.element(WAITING_CANCELLED)}
+        heard = {*elements} - {self.element(HELD_CANCELLED), self.element(WAITING_CANCELLED)}
+        jobs = {element.partition("_")[0] for element in elements}
 
         def over() -> bool:
-            live, accounted = self.slurm.squeue(elements), self.slurm.states(*elements)
-            heard = {*elements} - unheard <= accounted.keys()
-            return heard and not UNFINISHED & {*live.values(), *accounted.values()}
+            live, accounted = self.slurm.squeue(elements), self.slurm.states(*jobs)
+            ends = {accounted.get(element, "PENDING") for element in heard}
+            return not UNFINISHED & {*live.values(), *ends}
 
         poll(over, f"{', '.join(elements)} to end", 120.0)
 
