@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from farmhand import __version__
 from farmhand.boundary import guarded
+from farmhand.named import NamedGroup
 from manifest.errors import UserError
-from manifest.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb: the module that holds its function ``verb``, and one line about it."""
+    """One verb: the module that holds its function, and one line about it."""
 
     module: str
     about: str
     hidden: bool = False
+    function: str = "verb"
+    """Or the Typer app of a verb that has verbs of its own."""
 
 
 VERBS = {
@@ -41,26 +43,24 @@ VERBS = {
     "status": Verb("status", "Count the shards by state."),
     "show": Verb("show", "Show everything known about one shard."),
     "doctor": Verb("doctor", "Say what this site offers, and what would go wrong."),
+    "report": Verb("report", "Say what the jobs of a run come to: timing.", function="app"),
     "schema": Verb("schema", "Print the JSON Schema of the spec."),
     "plan": Verb("render_plan", "Show the split (render --dry-run).", hidden=True),
+    "timing": Verb("report_timing", "Say how long jobs took (report timing).", hidden=True),
 }
 
 
 _ONE_LINERS = ("render", "plan")  # verbs that take a command after two dashes
 
 
-class VerbGroup(TyperGroup):
+class VerbGroup(NamedGroup):
     """The verbs of the table above, loaded on demand."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 (Typer's interface)
-        """Return the verb that is meant; of an unknown one say the nearest."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            guess = nearest(args[0], VERBS)
-            raise UserError(
-                f"there is no verb '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""),
-                hint=f"verbs are {', '.join(self.list_commands(ctx))}",
-            )
-        return super().resolve_command(ctx, args)
+    noun = "verb"
+
+    def names(self) -> Collection[str]:
+        """Return the names of all verbs, shown in help or not."""
+        return VERBS
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 (Typer's interface)
         """Return the verbs that help shows."""
@@ -72,8 +72,11 @@ class VerbGroup(TyperGroup):
         if verb is None:
             return None
         module = importlib.import_module(f"farmhand.{verb.module}")
+        made = getattr(module, verb.function)
+        if isinstance(made, typer.Typer):
+            return typer.main.get_command(made)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(cmd_name, hidden=verb.hidden)(module.verb)
+        app.command(cmd_name, hidden=verb.hidden)(made)
         return typer.main.get_command(app)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 (as above)

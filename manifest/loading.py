@@ -18,7 +18,7 @@ from manifest.spec import Spec
 from manifest.tree import Absent
 
 # Here an empty value is an empty text, or something named and not told: never "not given".
-_KEPT_EMPTY = {"env", "params", "components", "inputs", "outputs"}
+_KEPT_EMPTY = {"env", "params", "components", "inputs", "outputs", "timing"}
 
 _ITEMS = ("list", "begin each item with '- '")
 _KEYS = ("block of keys", None)

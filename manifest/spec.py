@@ -13,6 +13,7 @@ from manifest.lsf_section import Lsf
 from manifest.names import SafeName
 from manifest.slurm_section import Slurm
 from manifest.staging import Staging
+from manifest.timing import Phase
 from manifest.units import Bytes, Seconds
 from manifest.work import FileWork, Work
 
@@ -150,6 +151,8 @@ class Spec(Frozen):
     lsf: Lsf = Lsf()
     staging: Staging = Staging()
     logs: Logs = Logs()
+    timing: dict[SafeName, Phase] = Field(default_factory=dict)
+    """Parts of a job by name, for ``report timing``; named here, they replace the usual ones."""
     retry: Retry = Retry()
     merge: MergeSpec | None = None
 

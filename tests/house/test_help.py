@@ -22,8 +22,10 @@ VERBS = [
     "merge",
     "status",
     "show",
+    "report",
     "schema",
 ]
+REPORTS = ["report timing"]
 
 
 def help_at_80_columns(*command: str) -> str:
@@ -50,7 +52,7 @@ def test_the_help_lists_exactly_the_verbs() -> None:
     assert sorted(listed) == sorted(VERBS)
 
 
-@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("verb", ["", *VERBS, *REPORTS])
 def test_help_fits_80_columns_and_says_something(verb: str) -> None:
     text = help_at_80_columns("farmhand", *verb.split())
     too_wide = [line for line in text.splitlines() if len(line) > 80]
@@ -66,6 +68,6 @@ def test_the_two_everyday_commands_stand_on_their_own(command: str) -> None:
     assert re.match(rf"Usage: (farmhand )?{command} ", text)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, *REPORTS])
 def test_every_verb_is_documented(verb: str) -> None:
     assert re.search(rf"farmhand {verb}\b", documentation())

@@ -83,7 +83,7 @@ def test_a_run_that_exists_is_refused(farm: Farm) -> None:
     farm("render", "--run-id", "r", "--", "true")
     before = farm.manifest("r")
     assert (
-        "with this very plan"
+        "command.0 true -> false"
         in farm("render", "--run-id", "r", "--", "false", code=2).stderr
     )
     assert farm.manifest("r") == before
