@@ -25,8 +25,8 @@ from manifest.spec import (
 )
 from manifest.staging import Staging
 from manifest.states import CAUSES, STATES, allowed
-from manifest.transfers import Transfer
 from manifest.timing import Phase
+from manifest.transfers import Transfer
 from manifest.work import Seed, Work
 
 if TYPE_CHECKING:

@@ -82,10 +82,10 @@ def test_bad_specs(
 def test_a_run_that_exists_is_refused(farm: Farm) -> None:
     farm("render", "--run-id", "r", "--", "true")
     before = farm.manifest("r")
-    assert (
-        "command.0 true -> false"
-        in farm("render", "--run-id", "r", "--", "false", code=2).stderr
-    )
+    same = farm("render", "--run-id", "r", "--", "true", code=2).stderr
+    assert "a run named 'r' exists, with this very plan" in same
+    other = farm("render", "--run-id", "r", "--", "false", code=2).stderr
+    assert """it is another one: name true -> false; command ["true"] -> ["false"]""" in other
     assert farm.manifest("r") == before
 
 
