@@ -114,7 +114,7 @@ class LogReader:
         failed = False
         try:
             for lines in _pieces(path):
-                for _, number, time in sorted(self._hits(lines)):
+                for _, number, time in self._hits(lines):
                     if number == 2 * len(opened):
                         failed = True
                     else:
@@ -124,37 +124,29 @@ class LogReader:
         pairs = (one.pair() if one.starts or one.early else NO_TAGS for one in opened)
         return LogTimes(dict(zip(self._names, pairs, strict=True)), failed)
 
-    def _hits(self, lines: bytes) -> Iterator[tuple[int, int, float]]:
-        """Yield (place, number of the tag, its time) of each line that has a tag."""
+    def _hits(self, lines: bytes) -> list[tuple[int, int, float]]:
+        """Return (place, number of the tag, its time) of each line that has a tag."""
+        found = []
         for number, tag in enumerate(self._tags):
-            for place, line in _candidates(lines, tag.literal):
-                time = tag.time_in(line)
+            at = lines.find(tag.literal)
+            while at >= 0:
+                first, end = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
+                end = len(lines) if end < 0 else end
+                time = tag.time_in(lines[first:end]) if end > first else None
                 if time is not None:
-                    yield place, number, time
-
-
-def _candidates(lines: bytes, literal: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield place and bytes of each line that has the literal; a bare CR ends a line, too."""
-    at = lines.find(literal)
-    while at >= 0:
-        first = lines.rfind(b"\n", 0, at) + 1
-        end = lines.find(b"\n", at)
-        end = len(lines) if end < 0 else end
-        place = first
-        for part in lines[first:end].split(b"\r"):  # a bar that redraws itself is many lines
-            if part and literal in part:
-                yield place, part
-            place += len(part) + 1
-        at = lines.find(literal, end + 1) if end < len(lines) else -1
+                    found.append((first, number, time))
+                at = lines.find(tag.literal, end + 1)
+        return sorted(found)
 
 
 def _pieces(path: str) -> Iterator[bytes]:
-    """Yield a file in pieces that end with a line."""
+    """Yield a file in pieces that end with a line; a bar that redraws itself (CR) is many lines."""
     # A pipe among the logs would else wait for somebody to write into it.
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         rest = b""
         while piece := os.read(handle, _PIECE):
+            piece = piece.replace(b"\r", b"\n")
             cut = piece.rfind(b"\n") + 1
             if cut:
                 yield rest + piece[:cut]

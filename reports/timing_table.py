@@ -85,7 +85,7 @@ def _facts(found: Timing) -> Iterator[str]:
     if found.concurrency is not None:
         yield (
             f"at once: {found.concurrency.peak:,} of them at most, "
-            f"{found.concurrency.mean:,.3g} on average"
+            f"{found.concurrency.mean:,.1f} on average"
         )
     if found.again:
         names = _some(found.again)
