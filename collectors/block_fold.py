@@ -172,7 +172,9 @@ class BlockFold:
         latest = {attempt["native_id"]: attempt["attempt"] for attempt in ordered}
         for attempt in ordered:
             again = attempt["native_id"] and latest[attempt["native_id"]] != attempt["attempt"]
-            verdict = attempt_verdict(attempt, self.world, started_again=bool(again))
+            verdict = attempt_verdict(
+                attempt, self.world, started_again=bool(again), siblings=ordered
+            )
             attempt["state"] = verdict.state
             attempt["cause"] = verdict.cause
             attempt["evidence"] = verdict.evidence

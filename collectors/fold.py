@@ -79,6 +79,7 @@ def fold(
                 replaced[number] = SEPARATOR.join(folded.rows)
                 update["results"] = len(replaced[number])
                 update["states"] = count_states(folded.rows, manifest.path)
+                update["destination"] = None
             accounts.append(account.model_copy(update=update))
             read += folded.read
             strangers += folded.strangers

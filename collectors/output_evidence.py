@@ -48,6 +48,9 @@ def check_attempt(
         here = entry["mtime_ns"] is not None
         if here and entry["problem"] is None and output.check and not cleaned.took(path):
             entry["problem"] = _checked(shard, path, folder, output.check, stop)
+        if output.destination and entry["problem"] is None and "url" not in entry:
+            shown = os.path.basename(path)
+            entry["problem"] = f"the record does not say that {shown} was stored"
         found.append(entry)
     for stream in _STREAMS:
         rule = getattr(facts.spec.logs, stream)

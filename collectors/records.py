@@ -88,6 +88,7 @@ _UNKNOWN: Attempt = {
     "pool": None,
     "observed": None,
     "outputs": None,
+    "destination": None,
 }
 
 

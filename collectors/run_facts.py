@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,17 +54,33 @@ class RunFacts:
             attempt=attempt,
         )
 
+    @property
+    def stored(self) -> frozenset[str]:
+        """Return the outputs that have a destination."""
+        return frozenset(name for name, out in self.spec.outputs.items() if out.destination)
+
     def output_paths(self, block: int) -> list[dict[str, str]] | None:
         """Return the output paths of each shard of a block, or None when they are fixed."""
         if self.fixed_paths is not None:
             return None
-        path = os.path.join(self.run, "plan", "outputs", str(block))
+        return self._lines("outputs", block, self.spec.outputs.keys())
+
+    def destinations(self, block: int) -> list[dict[str, str]]:
+        """Return where the outputs of each shard of a block are kept."""
+        return self._lines("stores", block, self.stored)
+
+    def companions(self, block: int) -> list[dict[str, list[str]]] | None:
+        """Return the names of what lies beside them there; None: nothing does, for any shard."""
+        names = {name for name, output in self.spec.outputs.items() if output.companions}
+        return self._lines("companions", block, names) if names else None
+
+    def _lines(self, kind: str, block: int, names: AbstractSet[str]) -> list[dict[str, Any]]:
+        path = os.path.join(self.run, "plan", kind, str(block))
         try:
             with open(path, "rb") as stream:
                 lines = [orjson.loads(line) for line in stream]
         except (OSError, orjson.JSONDecodeError) as error:
             raise _damaged(str(error), path) from error
-        names = self.spec.outputs.keys()
         if not all(isinstance(line, dict) and line.keys() == names for line in lines):
             raise _damaged("an output without a path", path)
         return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.observation import Observed
@@ -13,6 +13,7 @@ from collectors.observed_verdict import (
     observed_verdict,
 )
 from collectors.records import Attempt
+from collectors.stored_verdict import overwritten_by, stored_verdict
 from collectors.words import signal_name, with_text
 from manifest.states import SEVERAL_GOOD, Cause, State, Verdict
 from manifest.units import format_bytes, format_duration
@@ -55,8 +56,21 @@ class World:
     """What schedulers say, if any were asked."""
 
 
-def attempt_verdict(attempt: Attempt, world: World, *, started_again: bool = False) -> Verdict:
-    """Judge one attempt; ``started_again``: the same native id has begun another one since."""
+def attempt_verdict(
+    attempt: Attempt,
+    world: World,
+    *,
+    started_again: bool = False,
+    siblings: Sequence[Attempt] = (),
+) -> Verdict:
+    """Judge one attempt.
+
+    Args:
+        attempt: what is known of it.
+        world: what is known beside it.
+        started_again: the same native id has begun another one since.
+        siblings: all attempts of its shard, which may have stored their outputs over its own.
+    """
     observed = attempt["observed"]
     if attempt["ended"] is None and observed is not None and attempt["plan"] is None:
         remote = attempt["host"] != world.host
@@ -72,6 +86,9 @@ def attempt_verdict(attempt: Attempt, world: World, *, started_again: bool = Fal
     if verdict.state == "succeeded" and _was_out_of_time(attempt):
         text = "the record says exit code 0, but LSF had told it to stop: SIGUSR2, at the run limit"
         return Verdict("unknown", "disagree", text)
+    if verdict.state == "succeeded" and (later := overwritten_by(attempt, siblings)):
+        text = f"exit code 0, but what it stored was overwritten by {later}"
+        return Verdict("failed", "bad_output", text)
     return verdict
 
 
@@ -160,6 +177,9 @@ def _outputs_verdict(attempt: Attempt, world: World) -> Verdict:
         if recent and output["bytes"] is None:
             return Verdict("unknown", None, f"{output['problem']} (yet: it ended moments ago)")
         return Verdict("failed", "bad_output", f"exit code 0, but {output['problem']}")
+    away = stored_verdict(attempt, world.now, remote=attempt["host"] != world.host)
+    if away is not None:
+        return away
     files = sum(output["path"] is not None for output in outputs)
     what = f"{files} output{'s' * (files != 1)} good" if files else "no outputs declared"
     return Verdict("succeeded", None, f"exit code 0, {what}")

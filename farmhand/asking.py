@@ -1,4 +1,4 @@
-"""How schedulers are asked about a run."""
+"""How schedulers and stores are asked about a run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ class Asking:
     """Ask its commands."""
     sacct_file: str | None = None
     """A listing of SLURM's accounting that somebody saved."""
+    stores: bool = True
+    """List the destinations of outputs, where there are any."""
 
 
-SILENT = Asking(live=False)
+SILENT = Asking(live=False, stores=False)
+STORES = Asking(live=False)

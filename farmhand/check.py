@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from farmhand.asking import STORES
 from farmhand.check_batch import Redone, resubmit_bad, tell_redone
 from farmhand.check_view import View, as_json, give_table, look, tell
 from farmhand.gather import gather
@@ -36,7 +37,8 @@ def verb(
 ) -> None:
     """Say what is wrong with which shards, and why; by component where there are components.
 
-    New records are taken into account; nothing is written. Exit code 1 when shards are bad:
+    New records are taken into account, and what lies at the destinations of outputs; nothing is
+    written. Exit code 1 when shards are bad:
     failed, cancelled, lost, held, or with sources that disagree. What was submitted again and has
     not been heard of since is waited for, and not bad.
 
@@ -56,7 +58,7 @@ def verb(
         _answer(redone.view, redone.still_bad, complete=complete)
         return
     with collecting(start.header.shards) as bar:
-        view = look(gather(folder, path, progress=bar.update), chosen)
+        view = look(gather(folder, path, asking=STORES, progress=bar.update), chosen)
     if json:
         give_json(as_json(view))
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from farmhand.asking import Asking
+from farmhand.asking import STORES, Asking
 from farmhand.check_view import View, give_table, look, tell
-from farmhand.gather import gather
+from farmhand.gather import gathered_under_lock
 from farmhand.hand_over import Batch, Chunk, Outcome, chunk_of, hand_over
 from farmhand.handed import CHUNKED
 from farmhand.observe import observe
@@ -20,7 +20,7 @@ from farmhand.unchanged import refuse_changes
 from manifest.errors import UserError
 from manifest.header import Header
 from manifest.layout import ranges
-from manifest.locking import manifest_lock, submit_lock
+from manifest.locking import submit_lock
 from manifest.store import read_manifest
 
 
@@ -63,8 +63,7 @@ def resubmit_bad(
     refuse_changes(folder)
     with submit_lock(folder):
         answers = observe(folder, header, Asking())
-        with manifest_lock(folder):
-            gathered = gather(folder, path, answers=answers)
+        with gathered_under_lock(folder, path, asking=STORES, answers=answers) as gathered:
             redone = Redone(look(gathered, chosen), Outcome())
             if not quiet:
                 give_table(redone.view)

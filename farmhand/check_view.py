@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from collectors.at_destination import AtDestination
+from farmhand.at_stores import stores_json, tell_stores
 from farmhand.components import spans
 from farmhand.gather import Gathered
 from farmhand.handed import CHUNKED, Again, Submitted, rendered_again
@@ -40,6 +42,7 @@ class View:
     """Planned, and handed to the batch command before."""
     several: int
     """How many succeeded more than once."""
+    stores: AtDestination | None = None
 
     @property
     def waiting(self) -> list[Again]:
@@ -69,6 +72,7 @@ def look(gathered: Gathered, chosen: Iterable[int] | None) -> View:
         again=again,
         first=list(_planned(manifest, submitted, wanted)),
         several=several_good(manifest, ordered),
+        stores=gathered.stores,
     )
 
 
@@ -113,7 +117,7 @@ def as_json(view: View) -> dict[str, Any]:
             }
             for one in view.waiting
         ]
-    return answer
+    return answer | stores_json(view.stores)
 
 
 def give_table(view: View) -> None:
@@ -142,6 +146,7 @@ def tell(view: View, *, redoing: bool = False) -> None:
             f"{view.several} succeeded more than once (submitted twice?): of each the first to end "
             "counts"
         )
+    tell_stores(view.stores)
     _tell_handed(view, run)
     if view.bad and not redoing:
         say(f"One of them: farmhand show {run} SHARD")

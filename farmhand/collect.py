@@ -10,6 +10,7 @@ import typer
 
 from collectors.run_facts import changed_plan_files
 from farmhand.asking import Asking
+from farmhand.at_stores import stores_json, tell_stores
 from farmhand.gather import Gathered, gather, gather_and_write, write_to
 from farmhand.input_changes import changed_inputs
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
@@ -42,14 +43,15 @@ def verb(
         typer.Option("--sacct-file", metavar="FILE", help="Read a saved sacct listing instead."),
     ] = None,
     records_only: Annotated[
-        bool, typer.Option("--records-only", help="Do not ask the scheduler.")
+        bool, typer.Option("--records-only", help="Ask neither the scheduler nor stores.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Gather what the jobs left behind into the manifest.
 
     Works without any scheduler command: jobs record their own outcome. Outputs are checked once,
-    when their attempt has ended; collecting again reads only what is new.
+    when their attempt has ended; collecting again reads only what is new. Where outputs have a
+    destination, its directories are listed, and what was stored must still be there.
 
     Without --in-place the result goes to manifest.collected.json beside the manifest.
     """
@@ -58,7 +60,11 @@ def verb(
     folder, path = find_run(run, manifest, out_dir, writes=False)
     if out is not None and os.path.realpath(out) == os.path.realpath(path):
         raise UserError("--out names the manifest itself", where=out, hint="say --in-place")
-    asking = Asking(live=not records_only and sacct_file is None, sacct_file=sacct_file)
+    asking = Asking(
+        live=not records_only and sacct_file is None,
+        sacct_file=sacct_file,
+        stores=not records_only,
+    )
     if rebuild:
         rebuild_manifest(folder, path)
     _warn_of_changes(folder)
@@ -117,10 +123,12 @@ def _tell(gathered: Gathered, target: str, *, in_place: bool, as_json: bool) -> 
                 "bad": len(counted.bad),
                 "records_read": gathered.folded.read,
                 "changed": gathered.folded.changed,
+                **stores_json(gathered.stores),
             }
         )
         return
     give(counted.text())
+    tell_stores(gathered.stores)
     if gathered.folded.strangers:
         warn(f"{gathered.folded.strangers} files under records/ are not records; passed over")
     shown = short_path(target)

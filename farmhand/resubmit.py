@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from farmhand.asking import Asking
-from farmhand.gather import Gathered, gather
+from farmhand.asking import STORES, Asking
+from farmhand.gather import Gathered, gathered_under_lock
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.observe import observe
 from farmhand.queues import QUEUES
@@ -24,7 +24,6 @@ from farmhand.unchanged import refuse_changes
 from farmhand.where import conditions, pattern
 from manifest.errors import Refusal, UserError
 from manifest.layout import ranges
-from manifest.locking import manifest_lock
 from manifest.rows import parse_row
 from manifest.store import read_manifest
 from renderer.submission import Written
@@ -82,8 +81,7 @@ def verb(
     refuse_changes(folder)
     refuse_unknown(scheduler, mode)
     answers = observe(folder, read_manifest(path).header, Asking())
-    with manifest_lock(folder):
-        gathered = gather(folder, path, answers=answers)
+    with gathered_under_lock(folder, path, asking=STORES, answers=answers) as gathered:
         header = gathered.manifest.header
         choice = Choice(
             shards=chosen_shards(shards, header.shards),

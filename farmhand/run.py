@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from farmhand.asking import STORES
 from farmhand.gather import Gathered, gather, gather_and_write
 from farmhand.locate import ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.pool_view import PoolView, free_space_check
@@ -87,7 +88,7 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
         warn(f"processes of earlier attempts that do not end: {', '.join(map(str, stuck))}")
     # Looked for before the records are read: what ends in between has its end record by then.
     adopted, others = _living(folder)
-    before = gather(folder, path)
+    before = gather(folder, path, asking=STORES)
     header = before.manifest.header
     chosen = chosen_shards(shards, header.shards)
     due, unknown = _due(before.manifest, chosen, {item.shard for item in adopted} | others)
@@ -98,7 +99,7 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
             "(farmhand show says where; farmhand resubmit --shards insists)"
         )
     if not due and not adopted:
-        done = gather_and_write(folder, path)
+        done = gather_and_write(folder, path, asking=STORES)
         publish(done)
         give(tally(done.manifest).text())
         wanted = tally(done.manifest, chosen)
@@ -128,7 +129,7 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
         )
     _say_how_it_went(result, view)  # before the manifest: a full disk must not hide it
     with collecting(header.shards) as bar:
-        after = gather_and_write(folder, path, progress=bar.update)
+        after = gather_and_write(folder, path, asking=STORES, progress=bar.update)
     publish(after)
     return _summary(after, result, chosen)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from farmhand.asking import Asking
+from farmhand.at_stores import stores_json, tell_stores
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.talk import give, give_json
@@ -17,7 +18,8 @@ def verb(
 ) -> None:
     """Count the shards by state, with new records and the scheduler's word; nothing is written."""
     folder, path = find_run(run, manifest, out_dir, writes=False)
-    now = gather(folder, path, asking=Asking()).manifest
+    gathered = gather(folder, path, asking=Asking())
+    now = gathered.manifest
     counted = tally(now)
     if as_json:
         give_json(
@@ -27,7 +29,9 @@ def verb(
                 "succeeded": counted.succeeded,
                 "states": dict(counted.states),
                 "bad": len(counted.bad),
+                **stores_json(gathered.stores),
             }
         )
         return
     give(f"{now.header.run_id}: {counted.text()}")
+    tell_stores(gathered.stores)

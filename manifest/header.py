@@ -40,6 +40,8 @@ class Block(_Model):
     """Of its record names, once all of its attempts have ended: then there is nothing to read."""
     accounted: bool = False
     """Whether the scheduler has said all there is to say about those attempts."""
+    destination: str | None = None
+    """Of what was last listed of its files at their destination: unchanged, nothing is judged."""
     plans: int
     """Bytes of its plans, separators between blocks not counted."""
     results: int

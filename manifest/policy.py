@@ -52,6 +52,8 @@ def decide(
     kind = _ACTIONS.get(action or "", cause)
     if kind in _RAISE:
         return _raised(kind, _of_last_job(attempts), asked, retry, forced=forced)
+    if cause == "bad_output" and any(attempt.get("destination") for attempt in attempts):
+        return Decision(True, asked, "again: it is not at its destination as it was stored")
     if forced or action == "again" or cause in _AGAIN:
         return Decision(True, asked, "again, same resources")
     if cause in _ONCE_MORE:

@@ -54,6 +54,8 @@ class Output(Frozen):
     """Also show the accepted file as RUN/outputs/<publish>/<shard name>."""
     destination: str | None = Field(default=None, min_length=1)
     """Where the file is kept: a URL or an absolute path, with the shard in it."""
+    companions: tuple[str, ...] = ()
+    """Files that the command itself puts beside it there and that belong to it, by their names."""
 
 
 class Resources(Frozen):
@@ -181,13 +183,23 @@ class Spec(Frozen):
 
     def _check_stored(self) -> None:
         for name, output in self.outputs.items():
-            asked = output.check.model_fields_set - {"min_size"} if output.check else set()
-            if output.destination and asked and not self.staging.keep:
+            if output.companions and not output.destination:
                 raise ValueError(
-                    f"outputs.{name}.check: {', '.join(sorted(asked))} is looked at by collect, "
-                    "and the local copy goes when the file is at its destination: say "
-                    "staging: {keep: true}"
+                    f"outputs.{name}.companions: they lie beside the destination of this output, "
+                    "and it has none"
                 )
+            if output.destination and not self.staging.keep:
+                self._check_not_needed_here(name, output)
+
+    def _check_not_needed_here(self, name: str, output: Output) -> None:
+        kept = "and the local copy goes when the file is at its destination: say"
+        fix = "staging: {keep: true}"
+        asked = output.check.model_fields_set - {"min_size"} if output.check else set()
+        if asked:
+            what = ", ".join(sorted(field.rstrip("_") for field in asked))
+            raise ValueError(f"outputs.{name}.check: {what} is looked at by collect, {kept} {fix}")
+        if output.publish:
+            raise ValueError(f"outputs.{name}.publish: links to the local copy, {kept} {fix}")
 
     def _check_merge(self) -> None:
         if self.merge is None:

@@ -116,9 +116,10 @@ TRANSFERS: dict[str, Transfer] = {
             _URL,
         ),
         list=_script(
-            "set -o pipefail; " + _S3 + 'aws s3api list-objects-v2 --bucket "$bucket" --prefix '
-            '"${key%/}/" --output text --query "Contents[].[Size,Key]" | '
-            """awk -F '\\t' -v top="${key%/}/" 'index($2, top) == 1 """
+            "set -o pipefail; " + _S3 + "[[ $rest == */* ]] || key=''; key=${key%/} "
+            'key=${key:+$key/}; aws s3api list-objects-v2 --bucket "$bucket" --prefix '
+            '"$key" --output text --query "Contents[].[Size,Key]" | '
+            """awk -F '\\t' -v top="$key" 'NF > 1 && substr($2, 1, length(top)) == top """
             """{ print $1, substr($2, length(top) + 1) }'""",
             _URL,
         ),
@@ -141,7 +142,12 @@ TRANSFERS: dict[str, Transfer] = {
         ),
         size=_script('exec stat -L -c %s -- "${1#file://}"', _URL),
         move=_script('exec mv -f -T -- "${1#file://}" "${2#file://}"', _URL, _TO),
-        list=_script('cd -- "${1#file://}" && exec find . -type f -printf "%s %P\\n"', _URL),
+        # -L: what a link stands for counts; a file that a job renames meanwhile is no failure
+        list=_script(
+            'cd -- "${1#file://}" && '
+            'exec find -L . -ignore_readdir_race -type f -printf "%s %P\\n"',
+            _URL,
+        ),
     ),
 }
 TRANSFERS["roots"] = TRANSFERS["root"]

@@ -17,6 +17,7 @@ from manifest.site import read_site
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
 from renderer.block_template import BlockRow, BlockTemplate, Segments, segment_of
+from renderer.companions import companion_words
 from renderer.component_files import find_files
 from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
@@ -65,6 +66,8 @@ class Plan:
     """What is copied to and from the nodes."""
     urls: dict[str, str] = field(default_factory=dict)
     """Destinations of outputs, as shell words."""
+    companions: dict[str, list[Word]] = field(default_factory=dict)
+    """What lies beside the destinations of outputs and belongs to them."""
     shards: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,9 +114,11 @@ def make_plan(spec: Spec, base: str) -> Plan:
     pattern = _name_pattern(spec, names, parts)
     stores = find_stores(spec, found, names, read_site().transfers)
     urls = {name: segments.shell_word(word) for name, word in stores.destinations.items()}
+    beside = companion_words(spec, names)
     return Plan(
-        spec, base, parts, inputs, segments, argv, env, outputs, pattern, found, stores, urls
-    )
+        spec, base, parts, inputs, segments, argv, env, outputs, pattern, found, stores, urls,
+        beside,
+    )  # fmt: skip
 
 
 def _env_word(name: str, text: str, names: Names) -> Word:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -14,6 +15,7 @@ from manifest.layout import BLOCK, is_nested
 from manifest.rows import SEPARATOR
 from manifest.splitting import Row
 from renderer.block_template import BlockTemplate, segment_of
+from renderer.companions import check_companions
 from renderer.inputs import Inputs
 from renderer.plan import Plan, block_rows, plan_blocks, refuse_unsafe_path
 from renderer.shell_words import sh
@@ -91,6 +93,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
             writer.write(f"outputs/{number}", _output_lines(plan, block))
         if plan.urls:
             writer.write(f"stores/{number}", _store_lines(plan, block, stored))
+        if plan.companions:
+            writer.write(f"companions/{number}", _companion_lines(plan, block))
         planned.append(SEPARATOR.join(map(plan_row, block)))
         results.append(SEPARATOR.join(map(first_result, block)))
     return writer.seal(), planned, results
@@ -147,6 +151,15 @@ def _store_lines(plan: Plan, block: list[Row], seen: set[str]) -> bytes:
     return _json_lines(list(plan.urls), columns)
 
 
+def _companion_lines(plan: Plan, block: list[Row]) -> bytes:
+    """Return one line of JSON a shard: the names of what lies beside its outputs, by output."""
+    columns = []
+    for name, words in plan.companions.items():
+        texts = [_texts(plan, block, word) for word in words]
+        columns.append([check_companions(names, name) for names in zip(*texts, strict=True)])
+    return _json_lines(list(plan.companions), columns)
+
+
 def _texts(plan: Plan, block: list[Row], word: Word) -> list[str]:
     """Return what a text of the spec is for each shard of a block."""
     column = BlockTemplate([segment_of(word)], quote=False).render(
@@ -158,7 +171,7 @@ def _texts(plan: Plan, block: list[Row], word: Word) -> list[str]:
     return texts
 
 
-def _json_lines(names: list[str], columns: list[list[str]]) -> bytes:
+def _json_lines(names: list[str], columns: Sequence[Sequence[object]]) -> bytes:
     return b"".join(
         orjson.dumps(dict(zip(names, texts, strict=True))) + b"\n"
         for texts in zip(*columns, strict=True)

@@ -11,8 +11,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from manifest.errors import UserError
 from runners.asked import Answer, Asked, ask, complaint
+from runners.time_limit import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,15 +35,7 @@ def scheduler_timeout(default: float = _TIMEOUT_S) -> float:
     Raises:
         UserError: the variable that says so holds no number of seconds.
     """
-    text = os.environ.get(TIMEOUT_VARIABLE, "")
-    if not text:
-        return default
-    if re.fullmatch(r"\d+(\.\d+)?", text) and float(text) > 0:
-        return float(text)
-    raise UserError(
-        f"{TIMEOUT_VARIABLE} is '{text}', not a number of seconds",
-        hint="write digits only, such as 120, or unset it",
-    )
+    return time_limit(TIMEOUT_VARIABLE, default)
 
 
 def clean_environment() -> dict[str, str]:
