@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Annotated, Any
 
 import typer
@@ -11,14 +10,15 @@ from farmhand.asking import STORES, Asking
 from farmhand.gather import Gathered, gathered_under_lock
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.observe import observe
+from farmhand.place_jobs import submit
 from farmhand.queues import QUEUES
 from farmhand.redo import Choice, Group, select
+from farmhand.redo_view import show_groups, show_left
 from farmhand.resubmission import write_resubmission
 from farmhand.run import verb as start
 from farmhand.scheduler_option import ModeOption, refuse_unknown
 from farmhand.select import CauseOption, ShardsOption, chosen_causes, chosen_shards
 from farmhand.submissions import Way
-from farmhand.submit import submit
 from farmhand.talk import give, give_json, say, short_path
 from farmhand.unchanged import refuse_changes
 from farmhand.where import conditions, pattern
@@ -28,7 +28,6 @@ from manifest.rows import parse_row
 from manifest.store import read_manifest
 from renderer.submission import Written
 from reports.bad_hosts import BadHost, bad_hosts
-from reports.resubmit_table import Change, resubmit_table
 
 _REMOVE = {"slurm": "scancel", "htcondor": "condor_rm"}
 EXECUTES = ("local", *QUEUES)
@@ -109,8 +108,7 @@ def verb(
 def _chosen(gathered: Gathered, choice: Choice, *, as_json: bool) -> list[Group]:
     """Return what is redone, and show it."""
     groups, left = select(gathered, choice)
-    for why, members in sorted(left.items(), key=lambda item: -len(item[1])):
-        say(f"left alone: {len(members)} shard{'s' * (len(members) != 1)}: {why}")
+    show_left(left)
     if not groups:
         raise Refusal(
             "nothing to resubmit",
@@ -120,11 +118,7 @@ def _chosen(gathered: Gathered, choice: Choice, *, as_json: bool) -> list[Group]
     if as_json:
         give_json([_as_json(group) for group in groups])
         return groups
-    changes = [
-        Change(g.cause, [i for i, _ in g.shards], g.asked, g.resources, g.why) for g in groups
-    ]
-    for line in resubmit_table(changes, shutil.get_terminal_size().columns):
-        say(line)
+    show_groups(groups)
     return groups
 
 

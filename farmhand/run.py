@@ -40,10 +40,10 @@ _ORPHAN_GRACE_S = 5.0
 class Options:
     """How the pool is to run."""
 
-    jobs: int | None
-    reserve_cores: int
-    foreground: bool
-    min_free: int
+    jobs: int | None = None
+    reserve_cores: int = 0
+    foreground: bool = False
+    min_free: int = 100 << 20
 
 
 def verb(
@@ -75,9 +75,13 @@ def verb(
         options = Options(jobs, reserve_cores, foreground, parse_bytes(min_free))
     except ValueError as error:
         raise UserError(f"--min-free: {error}") from error
+    raise typer.Exit(run_here(folder, path, shards, options))
+
+
+def run_here(folder: str, path: str, shards: str | None, options: Options) -> int:
+    """Run shards in a pool, as the verb does; return its exit code."""
     with PoolLock(folder):
-        code = _run(folder, path, shards, options)
-    raise typer.Exit(code)
+        return _run(folder, path, shards, options)
 
 
 def _run(folder: str, path: str, shards: str | None, options: Options) -> int:

@@ -261,8 +261,8 @@ def test_a_run_that_was_moved_or_copied_is_refused(study: Study) -> None:
     assert len(study("submit", "link").stdout.splitlines()) == 3
 
 
-def test_a_run_for_this_machine_has_nothing_to_submit(study: Study) -> None:
-    study("render", "--scheduler", "local", "--run-id", "r", "--", "true")
+def test_a_run_for_scripts_started_by_hand_has_nothing_to_submit(study: Study) -> None:
+    study("render", "--scheduler", "nohup", "--run-id", "r", "--", "true")
     said = study("submit", "runs/r", "--execute", code=2).stderr
     assert "there is nothing to submit" in said
     assert "farmhand run runs/r" in said
