@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest
-QUICK := not slow and not registry and not slurm and not htcondor and not hadd
+QUICK := not slow and not registry and not slurm and not htcondor and not stores and not hadd
 # Where `make slurm-up` and `make condor-up` put their instances
 SLURM_HOME := /tmp/farmhand-slurm
 CONDOR_HOME := /tmp/farmhand-condor
@@ -20,7 +20,7 @@ help:
 	@echo "make test       the tests that need no network and no root (under 2 minutes)"
 	@echo "make test-all   lint, types and every test; a skip is a failure"
 	@echo "make test-long  every test, with many more kill points and random cases"
-	@echo "make schedulers install what the tests need of the schedulers (test-all does it first)"
+	@echo "make schedulers install what the tests need of schedulers and stores (test-all does it first)"
 	@echo "make hadd       install ROOT's hadd into .venv, 250 MB (test-all does it first)"
 	@echo "make slurm-up   a private SLURM to play with; make slurm-down stops it"
 	@echo "make condor-up  a private HTCondor pool to play with; make condor-down stops it"

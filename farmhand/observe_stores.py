@@ -20,7 +20,7 @@ def list_stores(facts: RunFacts) -> Listing:
         for shard in facts.destinations(number)
         for url in shard.values()
     )
-    staging = _with_site(facts.spec.staging)
+    staging = facts.spec.staging.at(read_site().transfers)
     files: dict[str, int] = {}
     listed: list[str] = []
     silent: list[Silence] = []
@@ -32,13 +32,6 @@ def list_stores(facts: RunFacts) -> Listing:
             listed.append(f"{folder.plain}/")
             files |= found
     return Listing(files, tuple(listed), tuple(silent))
-
-
-def _with_site(staging: Staging) -> Staging:
-    """Return the commands of the spec over those of the site, as the render takes them."""
-    site = read_site().transfers
-    commands = site | {name: own.over(site.get(name)) for name, own in staging.commands.items()}
-    return staging.model_copy(update={"commands": commands})
 
 
 def _listed(staging: Staging, folder: Folder) -> dict[str, int] | Silence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -53,6 +54,11 @@ class Staging(Frozen):
         if self.cache_limit is not None and self.cache is None:
             raise ValueError("cache_limit: is for a cache:")
         return self
+
+    def at(self, site: Mapping[str, Transfer]) -> Staging:
+        """Return the same with a site's commands for what the spec leaves out."""
+        own = {name: one.over(site.get(name)) for name, one in self.commands.items()}
+        return self.model_copy(update={"commands": {**site, **own}})
 
     def transfer(self, scheme: str) -> Transfer | None:
         """Return the commands for a scheme; None: nobody knows it."""

@@ -13,7 +13,6 @@ from manifest.event_names import expanded, is_event_pattern
 from manifest.file_table import Found, file_lists
 from manifest.layout import BLOCK
 from manifest.names import name_problem
-from manifest.site import read_site
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
 from renderer.block_template import BlockRow, BlockTemplate, Segments, segment_of
@@ -112,7 +111,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
         (name, segments.shell_word(_env_word(name, text, names))) for name, text in spec.env.items()
     ]
     pattern = _name_pattern(spec, names, parts)
-    stores = find_stores(spec, found, names, read_site().transfers)
+    stores = find_stores(spec, found, names)
     urls = {name: segments.shell_word(word) for name, word in stores.destinations.items()}
     beside = companion_words(spec, names)
     return Plan(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from manifest.errors import UserError
 from manifest.file_table import Found
+from manifest.site import read_site
 from manifest.spec import Spec
 from manifest.staging import Staging
-from manifest.transfers import Transfer, pieces, scheme_of
+from manifest.transfers import pieces, scheme_of
 from renderer.shell_words import sh
 from renderer.templating import template
 from renderer.words import Names, Runtime, Word, parse_word
@@ -35,21 +36,21 @@ class Stores:
         return bool(self.inputs or self.destinations)
 
 
-def find_stores(spec: Spec, found: Found, names: Names, site: Mapping[str, Transfer]) -> Stores:
+def find_stores(spec: Spec, found: Found, names: Names) -> Stores:
     """Work out what is copied, and refuse what cannot be.
 
     Args:
         spec: what the user wants.
         found: the files of its components.
         names: what texts may use.
-        site: the site's own commands.
 
     Raises:
         UserError: a scheme that nobody has commands for, a password, no place at all.
     """
-    commands = dict(site)
-    commands |= {name: own.over(site.get(name)) for name, own in spec.staging.commands.items()}
-    staging = spec.staging.model_copy(update={"commands": commands})
+    destined = any(output.destination for output in spec.outputs.values())
+    if not destined and "staging" not in spec.model_fields_set:
+        return Stores()
+    staging = spec.staging.at(read_site().transfers)
     inputs: set[str] = set()
     if "staging" in spec.model_fields_set and staging.inputs:
         for url in _urls(found):

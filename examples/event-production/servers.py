@@ -3,7 +3,7 @@
     python3 servers.py up      start both, put the generator files there, write environment.sh
     python3 servers.py down    stop both and remove what they hold
     python3 servers.py kill    stop both at once (kill -9), in the middle of whatever they do
-    python3 servers.py again   start both again over what they hold
+    python3 servers.py again   start both again; XRootD has its files, this S3 forgets everything
 
 XRootD comes from Debian's xrootd-server and xrootd-client, moto and the AWS client from PyPI
 (``pip install 'moto[server]' awscli``). Both listen on 127.0.0.1 only. XRootD does not run as root;
@@ -76,6 +76,23 @@ def start_both(state: dict[str, object]) -> None:
         json.dump(state, file)
     wait_for(int(str(state["xrootd"])), "xrootd", logs[0])
     wait_for(int(str(state["s3"])), "moto_server", logs[1])
+    aws = program("aws", "pip install 'moto[server]' awscli")
+    subprocess.run(
+        [aws, "s3", "mb", "s3://production"],
+        env={**os.environ, **environment(state)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def environment(state: dict[str, object]) -> dict[str, str]:
+    """Return what the AWS client needs to find this S3."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{state['s3']}",
+        "AWS_ACCESS_KEY_ID": "example",
+        "AWS_SECRET_ACCESS_KEY": "example",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
 
 
 def program(name: str, install: str) -> str:
@@ -92,7 +109,6 @@ def up() -> None:
         sys.exit("the servers are up; python3 servers.py down stops them")
     for name in ("xrdcp", "xrdfs"):
         program(name, "apt install xrootd-client")
-    aws = program("aws", "pip install 'moto[server]' awscli")
     folder = tempfile.mkdtemp(prefix="farmhand-stores-")
     os.chmod(folder, 0o755)
     state: dict[str, object] = {"folder": folder, "xrootd": free_port(), "s3": free_port()}
@@ -101,24 +117,13 @@ def up() -> None:
         os.chmod(os.path.join(folder, name), 0o777)
     with open(os.path.join(folder, "xrootd.cfg"), "w", encoding="utf-8") as file:
         file.write(CONFIG.format(folder=folder, port=state["xrootd"]))
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{state['s3']}",
-        "AWS_ACCESS_KEY_ID": "example",
-        "AWS_SECRET_ACCESS_KEY": "example",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
     with open(os.path.join(HERE, "environment.sh"), "w", encoding="utf-8") as file:
-        file.writelines(f"export {name}={value}\n" for name, value in environment.items())
+        lines = (f"export {name}={value}\n" for name, value in environment(state).items())
+        file.writelines(lines)
     start_both(state)
     words = [sys.executable, os.path.join(HERE, "make_data.py")]
     words += [os.path.join(folder, "root/gen"), f"root://localhost:{state['xrootd']}//gen"]
     subprocess.run(words, check=True)
-    subprocess.run(
-        [aws, "s3", "mb", "s3://production"],
-        env={**os.environ, **environment},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
     print("up: XRootD with the generator files, S3 with an empty bucket. Now type:")
     print("source environment.sh")
 

@@ -4,9 +4,9 @@
 set -euo pipefail
 
 packages=(slurmctld slurmd slurm-client slurmdbd slurm-wlm-basic-plugins slurm-wlm-mysql-plugin
-  munge mariadb-server)
+  munge mariadb-server xrootd-server xrootd-client)
 commands=(slurmctld slurmd slurmdbd sbatch squeue sacct sacctmgr munged mungekey mariadbd mariadb
-  mariadb-install-db setpriv useradd)
+  mariadb-install-db setpriv useradd xrootd xrdcp xrdfs xrdadler32)
 
 missing() {
   local name
