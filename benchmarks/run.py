@@ -17,6 +17,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from benchmarks.condor_log import condor_log_rows
+from benchmarks.destinations import destination_rows
 from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
@@ -63,6 +64,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
         yield from collect_rows(folder, shards, times)
         yield from chunk_rows(folder, shards, times)
         yield from merge_rows(folder, shards, times)
+        yield from destination_rows(folder, shards, times)
         yield from slurm_accounting_rows(folder, shards, times)
         yield from condor_log_rows(folder, shards, times)
         yield from lsf_report_rows(folder, shards, times)

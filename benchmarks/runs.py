@@ -33,6 +33,26 @@ def write_spec(folder: str, shards: int, *, outputs: bool) -> str:
     return path
 
 
+def synthesised_stored(folder: str, shards: int, run_id: str) -> tuple[str, str]:
+    """Render a run whose shards have stored one file each; return it and their directory."""
+    kept = os.path.join(folder, "kept")
+    destination = f"{kept}/{{{{ shard.name }}}}.out"
+    spec = {
+        "name": "bench",
+        "work": {"count": shards},
+        "shards": shards,
+        "command": ["true"],
+        "outputs": {"out": {"path": "out", "destination": destination}},
+    }
+    path = os.path.join(folder, f"stored-{shards}.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    render(path, folder, run_id)
+    run = os.path.join(folder, run_id)
+    _synthesise(run, "--stored")
+    return run, kept
+
+
 def write_chunks_spec(folder: str, chunks: int) -> str:
     """Write a spec with ten components of URLs, in ``chunks`` chunks in all; return its path."""
     components = {}

@@ -64,6 +64,8 @@ def plain(url: str) -> str:
     >>> plain("root://host//data/a"), plain("file:///data//a"), plain("/data/./a")
     ('root://host/data/a', '/data/a', '/data/a')
     """
+    if "//" not in url and "/." not in url:
+        return url
     scheme, mark, rest = url.partition("://")
     if not mark:
         rest = url
@@ -149,9 +151,8 @@ def joined(
     urls: Mapping[str, str], companions: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
     """Return output -> its plain URL and those of its companions, which lie beside it."""
-    return {
-        name: [plain(url), *(plain(f"{url.rpartition('/')[0]}/{one}") for one in companions[name])]
-        if companions.get(name)
-        else [plain(url)]
-        for name, url in urls.items()
-    }
+    places = {name: [plain(url)] for name, url in urls.items()}
+    for name, beside in companions.items():
+        folder = urls[name].rpartition("/")[0]
+        places[name] += [plain(f"{folder}/{one}") for one in beside]
+    return places

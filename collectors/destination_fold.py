@@ -7,7 +7,6 @@ what it said last time keeps its rows as bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +42,7 @@ def confront(manifest: Manifest, facts: RunFacts, world: World, listing: Listing
     replaced: dict[int, bytes] = {}
     accounts: list[Block] = []
     for number in range(blocks(manifest.header.shards)):
-        places = list(_places(facts, number))
+        places = _places(facts, number)
         seen = survey.count(places)
         account = manifest.header.blocks[number]
         rows = manifest.results.block(number)
@@ -68,11 +67,12 @@ def confront(manifest: Manifest, facts: RunFacts, world: World, listing: Listing
     return Confronted(fresh, header != manifest.header, survey.result())
 
 
-def _places(facts: RunFacts, number: int) -> Iterator[Places]:
+def _places(facts: RunFacts, number: int) -> list[Places]:
     urls = facts.destinations(number)
     beside = facts.companions(number)
-    for position, mine in enumerate(urls):
-        yield joined(mine, beside[position] if beside else {})
+    if beside is None:
+        return [joined(mine, {}) for mine in urls]
+    return [joined(mine, others) for mine, others in zip(urls, beside, strict=True)]
 
 
 def _judged(

@@ -78,7 +78,9 @@ class RunFacts:
         path = os.path.join(self.run, "plan", kind, str(block))
         try:
             with open(path, "rb") as stream:
-                lines = [orjson.loads(line) for line in stream]
+                lines: list[dict[str, Any]] = orjson.loads(
+                    b"[%s]" % stream.read().rstrip().replace(b"\n", b",")
+                )
         except (OSError, orjson.JSONDecodeError) as error:
             raise _damaged(str(error), path) from error
         if not all(isinstance(line, dict) and line.keys() == names for line in lines):

@@ -53,7 +53,7 @@ def completed(study: Types) -> None:
     """Type it again and again until all is completed."""
     deadline = time.monotonic() + 240
     while typed(study)["completed"] < 5:
-        assert time.monotonic() < deadline, study("check", "runs/r", code=0).stdout
+        assert time.monotonic() < deadline, study("check", "runs/r", code=1).stdout
         time.sleep(1)
 
 
@@ -68,13 +68,15 @@ def attempts(study: Types) -> dict[int, int]:
 
 def play(study: Types) -> None:
     """Submit, complete, lose two files, and redo exactly those."""
+    kept = study.path / "kept"
+    kept.mkdir()
+    kept.chmod(0o777)  # what is sent to workers may run there as anybody
     first = typed(study)
     assert first["queued"] + first["running"] + first["completed"] == 5
     submissions = sorted(study.path.glob("runs/r/submissions/*.json"))
     typed(study)
     assert sorted(study.path.glob("runs/r/submissions/*.json")) == submissions
     completed(study)
-    kept = study.path / "kept"
     assert sorted(path.name for path in kept.iterdir()) == ["s0", "s1", "s2", "s3", "s4"]
     assert attempts(study) == dict.fromkeys(range(5), 1)
     (kept / "s1").unlink()
