@@ -222,6 +222,9 @@ def test_success_means_that_all_of_it_is_there(items: Sequence[Any], files: dict
             assert there
             assert files[f"/d/s{index}.o"] == mine[name]["stored"][0]["bytes"]
             assert files[f"/e/s{index}"] == 1
+            later = [a for a in mine.values() if (a["ended"] or 0) > mine[name]["ended"]]
+            sums = {a["stored"][0]["sha256"] for a in (mine[name], *later)}
+            assert len(sums) == 1  # else it is not its file that is there
         if row["state"] == "succeeded":
             assert row["accepted_attempts"]
 
