@@ -43,8 +43,8 @@ def refuse_taken(final: str, plan: Plan) -> None:
     raise UserError(
         f"a run named '{name}' exists, with this very plan",
         where=final,
-        hint=f"go on with it: farmhand check {name}, farmhand submit {name}; or give another "
-        "--run-id",
+        hint=f"go on with it: farmhand check {final}, farmhand submit --execute {final}; or give "
+        "another --run-id",
     )
 
 

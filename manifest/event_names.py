@@ -96,7 +96,7 @@ def read_name(pattern: str, name: str) -> EventRange | None:
         if number % 2 == 0:
             text += re.escape(part)
         else:
-            text += "(.+)" if part.startswith("{{") else r"(\d+)"
+            text += "(.+)" if part.startswith("{{") else r"([0-9]+)"
     match = re.fullmatch(text, name)
     if match is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from renderer.root_events import count_events
 from runners.listing import listing
 
 _LISTING_S = 600.0
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _AT_ONCE = 16  # stat over a network is waiting, not work
 
 
@@ -77,7 +79,7 @@ def _named(work: Work, base: str, where: str) -> Iterator[tuple[str, int | None]
 
 def _read(path: str, where: str) -> str:
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8-sig") as stream:  # editors of Windows write a mark
             return stream.read()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
@@ -113,7 +115,7 @@ def _line(line: str, place: str) -> tuple[str, int | None]:
         return "", None
     if len(words) == 1:
         return words[0], None
-    if len(words) == 2 and words[1].isascii() and words[1].isdecimal():  # noqa: PLR2004 (a pair)
+    if len(words) == 2 and _NUMBER.fullmatch(words[1]):  # noqa: PLR2004 (a pair)
         return words[0], int(words[1])
     raise UserError(
         f"'{stripped}' is neither a file nor a file and the number of its events",

@@ -75,6 +75,22 @@ def test_a_list_has_comments_numbers_names_with_blanks_and_paths_of_its_own(data
     assert found[3].path == "root://host//store/x.root"
 
 
+@pytest.mark.parametrize("line", ["a.root -5", "a.root 1 2", "a.root 1e3", "a.root " + "9" * 5000])
+def test_a_line_that_is_no_file_and_its_events(data: Path, line: str) -> None:
+    (data / "d/l.txt").write_text(f"b.root 3\n{line}\n")
+    what, where = refusal(data, "@d/l.txt")
+    assert what.endswith("is neither a file nor a file and the number of its events")
+    assert where == "d/l.txt:2"
+
+
+def test_a_list_from_an_editor_of_windows(data: Path) -> None:
+    (data / "d/l.txt").write_bytes(b"\xef\xbb\xbfa.root 100\r\nb.root 5\r\n")
+    found = find(data, ["@d/l.txt"])
+    assert [(os.path.basename(file.path), file.events) for file in found] == [
+        ("a.root", 100), ("b.root", 5),
+    ]  # fmt: skip
+
+
 def test_a_command_prints_names(data: Path) -> None:
     entries = [{"command": ["sh", "-c", "ls d/*.root | tail -n 2 | sed 's/.*/\"&\"/'"]}]
     assert names(data, entries) == ["d/b.root", "d/c 1.root"]
