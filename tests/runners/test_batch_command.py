@@ -126,7 +126,7 @@ def test_what_hangs_is_ended_with_all_it_started(chunk: Path) -> None:
 
 
 def living(group: int) -> list[str]:
-    """Return the members of a process group; who adopts the dead ones may leave them for a while."""
+    """Return the members of a group; the dead may stay until who adopted them reaps them."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
