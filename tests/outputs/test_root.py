@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from outputs.job import MergeReport
     from tests.outputs.conftest import Desk
 
+pytestmark = pytest.mark.hadd
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.staging.conftest import Depot
 
+pytestmark = pytest.mark.slow
+
 DESTINATION = "depot://store/dst/{{ shard.name }}.txt"
 
 

@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.staging.conftest import Depot
 
+pytestmark = pytest.mark.slow
+
 
 def stdouts(depot: Depot) -> list[bytes]:
     return [p.read_bytes() for p in sorted(depot.path.glob("runs/r/shards/*/*/out.txt"))]

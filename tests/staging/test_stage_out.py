@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.staging.conftest import Depot
 
+pytestmark = pytest.mark.slow
+
 
 def spec(depot: Depot, scripts: dict[str, str] | None = None, **staging: Any) -> dict[str, Any]:
     commands = {"depot": depot.commands(**(scripts or {}))}

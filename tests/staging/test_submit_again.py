@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.staging.conftest import Depot
 
+pytestmark = pytest.mark.slow
+
 AGAIN = ("submit", "runs/r", "--execute")
 ALL_SET = "0 queued, 0 running, 0 held, 6 completed, 0 missing, 6 total\nall set\n"
 
