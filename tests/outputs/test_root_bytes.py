@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bytes") / "a.root"
 
 
-@settings(deadline=None, max_examples=60)
-@given(changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1))
-def test_changed_bytes(whole: bytes, place: Path, changes: list[tuple[int, int]]) -> None:
+@pytest.mark.parametrize("seed", range(60))
+def test_changed_bytes(whole: bytes, place: Path, seed: int) -> None:
+    """Not by hypothesis: uproot's caches make the same bytes behave in more than one way."""
+    drawn = random.Random(seed)
     changed = bytearray(whole)
-    for where, byte in changes:
-        changed[where % len(whole)] = byte
+    for _ in range(drawn.choice((1, 2, 5, 50))):
+        changed[drawn.randrange(len(whole))] = drawn.randrange(256)
     place.write_bytes(changed)
     said = check_output(str(place), "out", Check.model_validate({"root": "true"}), None)
     assert said is None or said.startswith(("out is ", "out was ", "out holds "))
