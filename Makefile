@@ -17,7 +17,7 @@ AROUND := benchmarks examples/unbinned-toys tests/conftest.py tests/house tests/
 .PHONY: schedulers hadd slurm-up slurm-down condor-root condor-up condor-down
 help:
 	@echo "make demo       a toy study in 8 shards on this machine, from data to proof (2 minutes)"
-	@echo "make test       the tests that need no network and no root (under 2 minutes)"
+	@echo "make test       the tests that need no network and no root (a few minutes)"
 	@echo "make test-all   lint, types and every test; a skip is a failure"
 	@echo "make test-long  every test, with many more kill points and random cases"
 	@echo "make schedulers install what the tests need of schedulers and stores (test-all does it first)"
