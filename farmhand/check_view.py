@@ -16,10 +16,12 @@ from farmhand.gather import Gathered
 from farmhand.handed import CHUNKED, Again, Submitted, rendered_again
 from farmhand.select import latest_submission
 from farmhand.talk import give, say, short_path, some
+from manifest.rows import parse_row
 from manifest.store import Manifest
 from manifest.units import format_duration
 from reports.bad_table import bad_table
 from reports.by_component import Standing, by_component, component_table
+from reports.hosts import Host, by_host, host_lines, standing_out
 from reports.tally import Tally, bad_rows, several_good, tally
 
 EXAMPLES = {"lsf": "bsub -q 1nh", "nohup": "nohup ./batchScript.sh &"}
@@ -42,6 +44,8 @@ class View:
     """Planned, and handed to the batch command before."""
     several: int
     """How many succeeded more than once."""
+    hosts: list[Host]
+    """What became of the attempts on each host; looked at only where something is bad."""
     stores: AtDestination | None = None
 
     @property
@@ -72,7 +76,15 @@ def look(gathered: Gathered, chosen: Iterable[int] | None) -> View:
         again=again,
         first=list(_planned(manifest, submitted, wanted)),
         several=several_good(manifest, ordered),
+        hosts=_hosts(manifest, wanted) if counted.bad else [],
         stores=gathered.stores,
+    )
+
+
+def _hosts(manifest: Manifest, wanted: set[int] | None) -> list[Host]:
+    lines = enumerate(manifest.results)
+    return by_host(
+        parse_row(line, manifest.path) for at, line in lines if wanted is None or at in wanted
     )
 
 
@@ -97,6 +109,8 @@ def as_json(view: View) -> dict[str, Any]:
         "states": dict(counted.states),
         "bad": bad_rows(view.manifest, view.bad),
     }
+    if failing := [host.as_json() for host in view.hosts if host.failed]:
+        answer["hosts"] = failing
     if view.standings:
         answer["components"] = {
             one.name: {
@@ -133,6 +147,11 @@ def give_table(view: View) -> None:
     elif rows:
         give("")
         for line in bad_table(rows, width):
+            give(line)
+    if suspects := standing_out(view.hosts):
+        give("")
+        give("hosts that stand out:")
+        for line in host_lines(view.hosts, suspects):
             give(line)
 
 

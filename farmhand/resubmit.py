@@ -27,7 +27,7 @@ from manifest.layout import ranges
 from manifest.rows import parse_row
 from manifest.store import read_manifest
 from renderer.submission import Written
-from reports.bad_hosts import BadHost, bad_hosts
+from reports.hosts import by_host, host_lines, standing_out
 
 _REMOVE = {"slurm": "scancel", "htcondor": "condor_rm"}
 EXECUTES = ("local", *QUEUES)
@@ -125,11 +125,12 @@ def _chosen(gathered: Gathered, choice: Choice, *, as_json: bool) -> list[Group]
 def _excluded(gathered: Gathered, *, exclude: bool) -> tuple[str, ...]:
     """Return the hosts to keep away from; the suspects are said in any case."""
     manifest = gathered.manifest
-    suspects: list[BadHost] = bad_hosts(parse_row(row, manifest.path) for row in manifest.results)
+    hosts = by_host(parse_row(row, manifest.path) for row in manifest.results)
+    suspects = standing_out(hosts)
     if suspects:
-        shown = ", ".join(host.text() for host in suspects[:5])
-        more = f" and {len(suspects) - 5} more" if len(suspects) > 5 else ""  # noqa: PLR2004
-        say(f"failing hosts: {shown}{more}" + ("" if exclude else " (--exclude-bad-nodes)"))
+        say("Hosts that stand out" + (", excluded:" if exclude else " (--exclude-bad-nodes):"))
+        for line in host_lines(hosts, only=suspects):
+            say(line)
     elif exclude:
         say("failing hosts: none stands out, so none is excluded")
     return tuple(host.name for host in suspects) if exclude else ()

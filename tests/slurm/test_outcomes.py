@@ -256,7 +256,7 @@ def test_the_table_says_old_and_new_and_which_host_fails(told: Told) -> None:
     text = told["table"]["stderr"]
     assert re.search(r"2 +timeout +walltime 10m00s -> 15m00s +6-7", text)
     assert re.search(r"1 +node +again, same resources +19", text)
-    assert "failing hosts: n2 (lost with 2 attempts)" in text
+    assert re.search(r"Hosts that stand out.*\nhost .*\nn2 +[0-9]+ of [0-9]+ .*2 node", text)
 
 
 def test_the_lines_to_type_are_of_dense_arrays_with_maps(told: Told, rough_slurm: Slurm) -> None:
