@@ -43,7 +43,9 @@ VERBS = {
     "status": Verb("status", "Count the shards by state."),
     "show": Verb("show", "Show everything known about one shard."),
     "doctor": Verb("doctor", "Say what this site offers, and what would go wrong."),
-    "report": Verb("report", "Say what the jobs of a run come to: timing.", function="app"),
+    "report": Verb(
+        "report", "Write a page about a run, or say how long its jobs took.", function="app"
+    ),
     "schema": Verb("schema", "Print the JSON Schema of the spec."),
     "plan": Verb("render_plan", "Show the split (render --dry-run).", hidden=True),
     "timing": Verb("report_timing", "Say how long jobs took (report timing).", hidden=True),
@@ -113,12 +115,14 @@ def _root(
 
 def _dispatch(args: list[str]) -> NoReturn:
     words: list[str] = []
+    typed = ["farmhand", *args]
     if "--" in args and args[0] in _ONE_LINERS:  # no option parser may see the user's own command
         cut = args.index("--")
         args, words = args[:cut], args[cut + 1 :]
         if not words:
             guarded(_refuse_no_command)
-    guarded(lambda: typer.main.get_command(_app)(args, prog_name="farmhand", obj={"words": words}))
+    known = {"words": words, "typed": typed}
+    guarded(lambda: typer.main.get_command(_app)(args, prog_name="farmhand", obj=known))
 
 
 def _refuse_no_command() -> NoReturn:

@@ -7,9 +7,11 @@ import os
 import shutil
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
+from farmhand import __version__
 from farmhand.array_limit import largest_array
 from farmhand.campaign import refuse_taken
 from farmhand.submissions import Way, new_submission, utc_now, write_submission
@@ -26,8 +28,12 @@ from renderer.plan_files import RunId, write_plan
 from renderer.submission import Written
 
 
-def make_run(plan: Plan, way: Way, out_dir: str, run_id: str) -> tuple[str, list[Written]]:
+def make_run(
+    plan: Plan, way: Way, out_dir: str, run_id: str, typed: Sequence[str] = ()
+) -> tuple[str, list[Written]]:
     """Write a run; return its absolute path and what each submission wants typed.
+
+    ``typed`` is the command line that asked for it.
 
     Raises:
         UserError: the name is taken or unsafe, or the directory cannot be written.
@@ -43,7 +49,8 @@ def make_run(plan: Plan, way: Way, out_dir: str, run_id: str) -> tuple[str, list
         os.makedirs(out_dir, exist_ok=True)
         _sweep(out_dir, run_id)
         os.mkdir(making)
-        written = _write(plan, way, making, final, run_id)
+        ids = RunId(run_id, str(uuid.uuid4()), _rendered(plan, typed))
+        written = _write(plan, way, making, final, ids)
         os.rename(making, final)
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
@@ -95,14 +102,27 @@ def groups(plan: Plan) -> list[tuple[Resources, list[tuple[int, int]]]]:
     return found
 
 
-def _write(plan: Plan, way: Way, root: str, run: str, run_id: str) -> list[Written]:
+def _rendered(plan: Plan, typed: Sequence[str]) -> dict[str, Any]:
+    """Return how a run came to be, for whoever wants it once more; never bytes that are no text."""
+    return {
+        "farmhand": __version__,
+        "cwd": _text(os.getcwd()),
+        "base": _text(plan.base),
+        "command": [_text(word) for word in typed],
+    }
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _write(plan: Plan, way: Way, root: str, run: str, ids: RunId) -> list[Written]:
     for number in range(blocks(plan.shards)):
         os.makedirs(os.path.join(root, "records", str(number)))
         if is_nested(plan.shards):
             os.makedirs(os.path.join(root, "shards", str(number)))
     os.makedirs(os.path.join(root, "logs"))
     os.makedirs(os.path.join(root, "shards"), exist_ok=True)
-    ids = RunId(run_id, str(uuid.uuid4()))
     plan_id, plans, results = write_plan(plan, root, ids)
     written: list[Written] = []
     submissions: list[Submission] = []
@@ -120,7 +140,7 @@ def _write(plan: Plan, way: Way, root: str, run: str, run_id: str) -> list[Writt
                 _members(plan, spans),
                 run=run,
                 root=root,
-                run_id=run_id,
+                run_id=ids.run_id,
                 plan_id=plan_id,
                 total=plan.shards,
                 spec=plan.spec,
@@ -133,7 +153,7 @@ def _write(plan: Plan, way: Way, root: str, run: str, run_id: str) -> list[Writt
     header = Header(
         schema_version=SCHEMA,
         revision=1,
-        run_id=run_id,
+        run_id=ids.run_id,
         run_uuid=ids.uuid,
         name=plan.spec.name,
         scheduler=way.scheduler,

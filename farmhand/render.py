@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -84,13 +85,15 @@ def verb(
     if check:
         check_site(plan, out_dir, Way(scheduler, mode))
         return
-    _render(source, plan, Way(scheduler, mode), out_dir, run_id)
+    _render(source, plan, Way(scheduler, mode), out_dir, run_id, ctx.obj["typed"])
 
 
-def _render(source: Source, plan: Plan, way: Way, out_dir: str, run_id: str | None) -> None:
+def _render(
+    source: Source, plan: Plan, way: Way, out_dir: str, run_id: str | None, typed: Sequence[str]
+) -> None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     name = run_id or f"{source.spec.name}-{stamp}"
-    run, written = make_run(plan, way, out_dir, name)
+    run, written = make_run(plan, way, out_dir, name, typed)
     spans = [span for part in plan.parts if (span := part.seed_range())]
     others = overlapping_runs(os.path.dirname(run), spans, but=name)
     if others:

@@ -12,7 +12,7 @@ import time
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, SerializationInfo
 
 _BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B|bytes?)\s*", re.IGNORECASE)
 _PART = re.compile(
@@ -113,8 +113,20 @@ def _seconds(value: Any) -> Any:  # noqa: ANN401 (as above)
     return parse_duration(value) if isinstance(value, str) else value
 
 
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=0)]
+def _spelled(unit: str) -> PlainSerializer:
+    """Return how a number is written: with its unit where a spec is (``SPELLED``), else bare."""
+
+    def write(value: int, info: SerializationInfo) -> int | str:
+        return f"{value}{unit}" if info.context is SPELLED else value
+
+    return PlainSerializer(write)
+
+
+SPELLED = object()
+"""Context of ``model_dump``: what is written can be read as a spec again."""
+
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=0), _spelled(" B")]
 """Whole bytes; text such as ``2 GB`` is accepted, a bare number in text is not."""
 
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(gt=0)]
+Seconds = Annotated[int, BeforeValidator(_seconds), Field(gt=0), _spelled("s")]
 """Whole seconds; text such as ``4h`` is accepted, ``4:00`` is not."""

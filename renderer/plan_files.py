@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -14,6 +15,7 @@ from manifest.errors import UserError
 from manifest.layout import BLOCK, is_nested
 from manifest.rows import SEPARATOR
 from manifest.splitting import Row
+from manifest.units import SPELLED
 from renderer.block_template import BlockTemplate, segment_of
 from renderer.companions import check_companions
 from renderer.inputs import Inputs
@@ -32,6 +34,8 @@ class RunId:
 
     run_id: str
     uuid: str
+    rendered: Mapping[str, Any] = field(default_factory=dict)
+    """What was typed to make it, where, and with which farmhand."""
 
 
 class PlanWriter:
@@ -66,9 +70,13 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
     writer = PlanWriter(run)
     writer.write(
         "spec.json",
-        plan.spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode() + b"\n",
+        plan.spec.model_dump_json(
+            by_alias=True, exclude_unset=True, indent=1, context=SPELLED
+        ).encode()
+        + b"\n",
     )
-    writer.write("run.json", orjson.dumps({"run_id": ids.run_id, "run_uuid": ids.uuid}) + b"\n")
+    known = {"run_id": ids.run_id, "run_uuid": ids.uuid, "rendered": dict(ids.rendered)}
+    writer.write("run.json", orjson.dumps(known) + b"\n")
     _stage(plan.inputs, run)
     writer.write(
         "inputs.json",

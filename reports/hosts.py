@@ -63,35 +63,51 @@ class Host:
         }
 
 
-def by_host(rows: Iterable[dict[str, Any]]) -> list[Host]:
-    """Count the attempts of ``rows`` by host; those that stand out first, then by failures.
+class HostCount:
+    """Counts attempts by host; one ``add`` a shard."""
 
-    A host stands out when it went down itself; when at least three attempts failed there for causes
-    that are a host's own, none succeeded, and others did elsewhere; or when so many failures there
-    would come about by chance, at the rate of the other hosts, less than once in a hundred times
-    (binomial tail, times the number of hosts).
-    """
-    found: dict[str, Host] = {}
-    for row in rows:
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._found: dict[str, Host] = {}
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add the attempts of a shard."""
         for attempt in row["attempts"]:
             name = _name(attempt)
             if name is not None:
-                _count(found.setdefault(name, Host(name)), attempt)
-    hosts = [host for host in found.values() if host.attempts]
-    ended = sum(host.attempts for host in hosts)
-    good = sum(host.succeeded for host in hosts)
-    blamed = sum(host.blamed for host in hosts)
-    for host in hosts:
-        # Laplace's rule of succession: no failure in 3 is not a rate of 0
-        elsewhere = (blamed - host.blamed + 1) / (ended - host.attempts + 2)
-        chance = _tail(host.blamed, host.attempts, elsewhere) * len(hosts)
-        own = sum(host.causes[cause] for cause in _ITS_OWN)
-        host.stands_out = (
-            host.lost > 0
-            or (own >= _FEW and not host.succeeded and good > 0)
-            or (host.blamed >= _FEW and good > host.succeeded and chance < _CHANCE)
-        )
-    return sorted(hosts, key=lambda one: (not one.stands_out, -one.lost, -one.failed, one.name))
+                _count(self._found.setdefault(name, Host(name)), attempt)
+
+    def hosts(self) -> list[Host]:
+        """Return the hosts; those that stand out first, then by failures.
+
+        A host stands out when it went down itself; when at least three attempts failed there for
+        causes that are a host's own, none succeeded, and others did elsewhere; or when so many
+        failures there would come about by chance, at the rate of the other hosts, less than once in
+        a hundred times (binomial tail, times the number of hosts).
+        """
+        hosts = [host for host in self._found.values() if host.attempts]
+        ended = sum(host.attempts for host in hosts)
+        good = sum(host.succeeded for host in hosts)
+        blamed = sum(host.blamed for host in hosts)
+        for host in hosts:
+            # Laplace's rule of succession: no failure in 3 is not a rate of 0
+            elsewhere = (blamed - host.blamed + 1) / (ended - host.attempts + 2)
+            chance = _tail(host.blamed, host.attempts, elsewhere) * len(hosts)
+            own = sum(host.causes[cause] for cause in _ITS_OWN)
+            host.stands_out = (
+                host.lost > 0
+                or (own >= _FEW and not host.succeeded and good > 0)
+                or (host.blamed >= _FEW and good > host.succeeded and chance < _CHANCE)
+            )
+        return sorted(hosts, key=lambda one: (not one.stands_out, -one.lost, -one.failed, one.name))
+
+
+def by_host(rows: Iterable[dict[str, Any]]) -> list[Host]:
+    """Return ``HostCount.hosts`` of all ``rows``."""
+    counted = HostCount()
+    for row in rows:
+        counted.add(row)
+    return counted.hosts()
 
 
 def _name(attempt: dict[str, Any]) -> str | None:
