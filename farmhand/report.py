@@ -48,5 +48,6 @@ app.command("timing")(report_timing.verb)
 def _report() -> None:
     """Write a page about a run: farmhand report RUN. Or one of the reports below.
 
-    What the page holds, and its options: farmhand report run --help.
+    The page goes to stdout, or with --out-md FILE into a file; --json prints what is on it as data.
+    RUN may be left out as for other verbs. What the page holds: farmhand report run --help.
     """
