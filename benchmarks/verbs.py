@@ -50,6 +50,7 @@ def collect_rows(folder: str, shards: int, times: int) -> Iterator[Row]:
     yield Row("collect, nothing new", shards, cost, "listing the records", theirs)
 
     yield _check_row("check", run, shards, times, bad=False)
+    yield _report_row(run, shards, times)
     shutil.rmtree(run)
 
 
@@ -59,6 +60,13 @@ def chunk_rows(folder: str, chunks: int, times: int) -> Iterator[Row]:
     cost_of(["farmhand", "collect", "--in-place", run])
     yield _check_row("check of chunks in ten components", run, chunks, times, bad=True)
     shutil.rmtree(run)
+
+
+def _report_row(run: str, shards: int, times: int) -> Row:
+    manifest = os.path.join(run, "manifest.json")
+    verb = ["farmhand", "report", run, "--out-md", os.path.join(run, "page.md")]
+    cost, theirs = side_by_side(times, lambda: cost_of(verb), lambda: baseline("read", manifest))
+    return Row("report", shards, cost, "reading the manifest", theirs)
 
 
 def _check_row(what: str, run: str, shards: int, times: int, *, bad: bool) -> Row:

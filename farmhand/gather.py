@@ -51,13 +51,15 @@ def gather(
     asking: Asking = SILENT,
     answers: Answers | None = None,
     progress: Progress | None = None,
+    known: Manifest | None = None,
 ) -> Gathered:
     """Read ``path`` and fold new evidence in memory; nothing is written.
 
+    ``known`` is what was gathered before: folding goes on from there, and ``path`` is not read.
     Schedulers are asked as ``asking`` says, unless they have answered already (``answers``). Stores
     are listed when all records are read: what has ended by then is in them.
     """
-    manifest = read_manifest(path)
+    manifest = read_manifest(path) if known is None else known
     if answers is None:
         answers = observe(run, manifest.header, asking)
     facts = read_facts(run)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from farmhand.asking import Asking
 from farmhand.at_stores import stores_json, tell_stores
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.talk import give, give_json
+from farmhand.watch import watch
+from manifest.errors import UserError
 from reports.tally import tally
 
 
@@ -14,10 +20,25 @@ def verb(
     run: RunArgument = None,
     manifest: ManifestOption = None,
     out_dir: OutDirOption = "runs",
+    watching: Annotated[
+        bool, typer.Option("--watch", help="Look again and again, until nothing is left to do.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(metavar="S", min=0.2, help="With --watch: seconds between two looks.")
+    ] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Count the shards by state, with new records and the scheduler's word; nothing is written."""
+    """Count the shards by state, with new records and the scheduler's word; nothing is written.
+
+    With --watch a live table; where no terminal is, a line whenever something has changed.
+    Schedulers are asked twice a minute.
+    """
+    if watching and as_json:
+        raise UserError("--watch is for people, --json for programs", hint="leave one of them out")
     folder, path = find_run(run, manifest, out_dir, writes=False)
+    if watching:
+        watch(folder, path, every)
+        return
     gathered = gather(folder, path, asking=Asking())
     now = gathered.manifest
     counted = tally(now)
