@@ -11,9 +11,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from manifest.errors import UserError
+from manifest.names import name_problem
 
 FIELDS = ("shard.file", "shard.first_event", "shard.size")
 _CONVERSION = re.compile(r"%0?\d{0,2}d")
+_PIECE = re.compile(r"(\{\{.*?\}\}|%0?\d{0,2}d)")
+_MOST_DIGITS = 19  # 64 bits
 _DATASET = re.compile(r"\{\{\s*dataset\s*\}\}")
 _HINT = "write for example {{ dataset }}_%03d_%07d_%05d"
 
@@ -67,7 +70,13 @@ def _refuse_unreadable(pattern: str) -> None:
             where="shard_name",
             hint=_HINT,
         )
-    ends = [match.span() for match in re.finditer(r"\{\{.*?\}\}|%0?\d{0,2}d", pattern)]
+    ends = [match.span() for match in _PIECE.finditer(pattern)]
+    if len(ends) > len(found) + 1:
+        raise UserError(
+            f"'{pattern}' does not read back: which part of a name is of which {{{{ }}}}?",
+            where="shard_name",
+            hint="use one {{ }} beside the three numbers, such as {{ dataset }}",
+        )
     gaps = [pattern[one[1] : other[0]] for one, other in pairwise(ends)]
     for (start, end), gap in zip(ends, gaps, strict=False):
         if not gap or gap[0].isdigit() or gap[-1].isdigit():
@@ -85,22 +94,26 @@ def _refuse_unreadable(pattern: str) -> None:
 
 
 def read_name(pattern: str, name: str) -> EventRange | None:
-    """Return what a name says, or None when it is not one of this pattern.
+    """Return what a name says, or None when this pattern makes no such name.
 
     >>> read_name("{{ dataset }}_%03d_%07d_%05d", "ep_18x100_004_0012000_01000")
     EventRange(rest=('ep_18x100',), file=4, skip=12000, events=1000)
+    >>> read_name("{{ dataset }}_%03d_%07d_%05d", "ep_4_0_1")
     """
-    parts = re.split(r"(\{\{.*?\}\}|%0?\d{0,2}d)", pattern)
+    parts = _PIECE.split(pattern)
     text = ""
     for number, part in enumerate(parts):
         if number % 2 == 0:
             text += re.escape(part)
         else:
-            text += "(.+)" if part.startswith("{{") else r"([0-9]+)"
+            text += "(.+)" if part.startswith("{{") else f"([0-9]{{1,{_MOST_DIGITS}}})"
     match = re.fullmatch(text, name)
-    if match is None:
+    if match is None or name_problem(name):
         return None
     found = list(zip(parts[1::2], match.groups(), strict=True))
-    numbers = [int(value) for part, value in found if not part.startswith("{{")]
+    written = [(part, value) for part, value in found if not part.startswith("{{")]
+    if any(part % int(value) != value for part, value in written):
+        return None  # other zeros in front than the pattern writes
     rest = tuple(value for part, value in found if part.startswith("{{"))
-    return EventRange(rest, *numbers)
+    said = EventRange(rest, *(int(value) for _, value in written))
+    return said if said.events else None

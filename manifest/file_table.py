@@ -12,6 +12,7 @@ from manifest.chunks import FileList
 from manifest.errors import UserError
 
 NAME = "files.json"
+_KEPT = 4  # columns
 
 
 class FoundFile(NamedTuple):
@@ -24,6 +25,8 @@ class FoundFile(NamedTuple):
     mtime_ns: int | None
     events: int | None
     """How many events are in it, where that was asked or told."""
+    place: str | None = None
+    """Where the render found it named (``inputs.list:3``); the plan does not keep that."""
 
 
 Found = Mapping[str | None, tuple[FoundFile, ...]]
@@ -43,7 +46,8 @@ def file_lists(found: Found) -> dict[str | None, FileList]:
 def table_of(found: Found) -> bytes:
     """Return the table as it is kept in the plan: one file a line."""
     rows = (
-        b",\n ".join(orjson.dumps([name, *file]) for file in files) for name, files in found.items()
+        b",\n ".join(orjson.dumps([name, *file[:_KEPT]]) for file in files)
+        for name, files in found.items()
     )
     return b"[\n " + b",\n ".join(rows) + b"\n]\n"
 

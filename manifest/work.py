@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from manifest.checks import Frozen
 
-_LARGEST = (1 << 63) - 1  # base + start stays within the 64 bits of everybody's integers
+LARGEST = (1 << 63) - 1  # base + start stays within the 64 bits of everybody's integers
 
 
 def _seed_short_form(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
@@ -22,8 +22,8 @@ def _one_file(value: Any) -> Any:  # noqa: ANN401 (whatever stood in the spec)
 class Seed(Frozen):
     """Either ``base`` (a shard's seed is base + start) or ``spawn`` (independent streams)."""
 
-    base: int | None = Field(default=None, ge=0, le=_LARGEST)
-    spawn: int | None = Field(default=None, ge=0, le=_LARGEST)
+    base: int | None = Field(default=None, ge=0, le=LARGEST)
+    spawn: int | None = Field(default=None, ge=0, le=LARGEST)
     bits: int = Field(default=63, ge=16, le=64)
     """Width of spawned seeds; 29 keeps them below Pythia's 900,000,000."""
 
@@ -133,7 +133,7 @@ class FileWork(Frozen):
 class Work(FileWork):
     """What is to be done in all: a number of units, or files."""
 
-    count: int | None = Field(default=None, gt=0, le=_LARGEST)
+    count: int | None = Field(default=None, gt=0, le=LARGEST)
     """Number of equal units (toys, events) to divide."""
     seed: SeedField | None = None
 

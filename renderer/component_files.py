@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import posixpath
 import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from manifest.errors import UserError
 from manifest.file_table import FoundFile
 from manifest.spec import Spec
-from manifest.work import FileCommand, Work
+from manifest.work import LARGEST, FileCommand, Work
+from renderer.file_lists import Line, lines, read_list
 from renderer.patterns import has_pattern, matching
 from renderer.root_events import count_events
 from runners.listing import listing
 
 _LISTING_S = 600.0
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_PORTS = {"root": 1094, "roots": 1094, "xroot": 1094, "http": 80, "https": 443}
 _AT_ONCE = 16  # stat over a network is waiting, not work
 
 
@@ -46,9 +47,12 @@ def find_files(spec: Spec, base: str) -> dict[str | None, tuple[FoundFile, ...]]
                 where=where,
                 hint="name at least one, or leave the component out",
             )
-        _refuse_doubles([path for path, _ in named], where)
-        files = tuple(_measured(named, where))
-        found[name] = _with_events(files, work, where) if work.per_range else files
+        _refuse_doubles(named)
+        files = tuple(_measured(named))
+        if work.per_range:
+            files = _with_events(files, work, where)
+            _refuse_uncountable(files, where)
+        found[name] = files
     return found
 
 
@@ -62,75 +66,24 @@ def is_url(path: str) -> bool:
     return bool(mark) and scheme.isascii() and scheme.replace("+", "").isalnum()
 
 
-def _named(work: Work, base: str, where: str) -> Iterator[tuple[str, int | None]]:
+def _named(work: Work, base: str, where: str) -> Iterator[Line]:
     """Yield every file with the number of its events, where a list says it."""
     for position, entry in enumerate(work.listed):
         place = f"{where}[{position}]"
         if isinstance(entry, FileCommand):
             text = listing(entry.command, base, _LISTING_S, place)
-            yield from _lines(text, base, f"{place}: {entry.command[0]}")
+            yield from _found(lines(text, f"{place}: {entry.command[0]}"), base)
         elif entry.startswith("@"):
-            path = os.path.join(base, entry[1:])
-            yield from _lines(_read(path, place), os.path.dirname(path), path)
+            path = os.path.normpath(os.path.join(base, os.path.expanduser(entry[1:])))
+            yield from _found(read_list(path, place), os.path.dirname(path))
         else:
-            for found in _expanded(entry, base, place):
-                yield found, None
+            yield from _found([Line(entry, None, place)], base)
 
 
-def _read(path: str, where: str) -> str:
-    try:
-        with open(path, encoding="utf-8-sig") as stream:  # editors of Windows write a mark
-            return stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UserError(
-            f"the list of files cannot be read: {why}",
-            where=f"{where}: {path}",
-            hint="@NAME is a text file with one file a line, relative to the spec",
-        ) from error
-
-
-def _lines(text: str, base: str, source: str) -> Iterator[tuple[str, int | None]]:
-    """Yield the files of a list: a name a line, and maybe the number of its events.
-
-    A ``#`` begins a comment at the start of a line or after a blank. A name with blanks in it
-    stands in double quotes.
-    """
-    for number, line in enumerate(text.splitlines(), start=1):
-        place = f"{source}:{number}"
-        name, events = _line(line, place)
-        if name:
-            for path in _expanded(name, base, place):
-                yield path, events
-
-
-def _line(line: str, place: str) -> tuple[str, int | None]:
-    stripped = line.strip()
-    if stripped.startswith('"') and '"' in stripped[1:]:
-        name, _, rest = stripped[1:].partition('"')
-        words = [name, *_uncommented(rest)]
-    else:
-        words = _uncommented(stripped)
-    if not words:
-        return "", None
-    if len(words) == 1:
-        return words[0], None
-    if len(words) == 2 and _NUMBER.fullmatch(words[1]):  # noqa: PLR2004 (a pair)
-        return words[0], int(words[1])
-    raise UserError(
-        f"'{stripped}' is neither a file nor a file and the number of its events",
-        where=place,
-        hint='put a name with blanks in it into double quotes: "a b.root" 1000',
-    )
-
-
-def _uncommented(text: str) -> list[str]:
-    words = []
-    for word in text.split():
-        if word.startswith("#"):
-            break
-        words.append(word)
-    return words
+def _found(named: Iterable[Line], base: str) -> Iterator[Line]:
+    for line in named:
+        for path in _expanded(line.name, base, line.place):
+            yield line._replace(name=path)
 
 
 def _expanded(entry: str, base: str, place: str) -> list[str]:
@@ -173,29 +126,49 @@ def _expanded(entry: str, base: str, place: str) -> list[str]:
     return files
 
 
-def _refuse_doubles(paths: Iterable[str], where: str) -> None:
-    seen: set[str] = set()
-    for path in paths:
-        real = path if is_url(path) else os.path.realpath(path)
+def _refuse_doubles(named: Iterable[Line]) -> None:
+    seen: dict[str, str] = {}
+    for path, _, place in named:
+        real = _same_for_all(path)
         if real in seen:
             raise UserError(
                 f"{path} is there twice: its events would be counted twice",
-                where=where,
+                where=f"{place} and {seen[real]}",
                 hint="name every file once (patterns may overlap)",
             )
-        seen.add(real)
+        seen[real] = place
 
 
-def _measured(named: list[tuple[str, int | None]], where: str) -> Iterator[FoundFile]:
-    paths = [path for path, _ in named]
+def _same_for_all(path: str) -> str:
+    """Return one spelling of a file, whichever of its spellings is given.
+
+    >>> _same_for_all("ROOT://Host:1094//store/./a"), _same_for_all("s3://b/x//a")
+    ('root://host/store/a', 's3://b/x//a')
+    """
+    if not is_url(path):
+        return os.path.realpath(path)
+    scheme, _, rest = path.partition("://")
+    scheme = scheme.lower()
+    host, slash, name = rest.partition("/")
+    if scheme == "file":
+        return os.path.realpath(slash + name)
+    if scheme not in _PORTS:  # in S3 every character of a key counts
+        return f"{scheme}://{rest}"
+    name, mark, query = name.partition("?")
+    host = host.lower().removesuffix(f":{_PORTS[scheme]}")
+    return f"{scheme}://{host}{posixpath.normpath('/' + name.lstrip('/'))}{mark}{query}"
+
+
+def _measured(named: list[Line]) -> Iterator[FoundFile]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        measures = pool.map(lambda path: _measure(path, where), paths)
-        for (path, events), (size, mtime_ns) in zip(named, measures, strict=True):
-            yield FoundFile(path, size, mtime_ns, events)
+        measures = pool.map(_measure, named)
+        for line, (size, mtime_ns) in zip(named, measures, strict=True):
+            yield FoundFile(line.name, size, mtime_ns, line.events, line.place)
 
 
-def _measure(path: str, where: str) -> tuple[int | None, int | None]:
+def _measure(line: Line) -> tuple[int | None, int | None]:
     """Return size and time of change, unknown for a URL."""
+    path = line.name
     if is_url(path):
         return None, None
     why, hint = "is not a file", "name files only"
@@ -212,27 +185,34 @@ def _measure(path: str, where: str) -> tuple[int | None, int | None]:
         hint = "paths are relative to the spec, those in a @list to the list"
     except OSError as error:
         why, hint = f"cannot be read: {error.strerror}", "make it readable, or leave it out"
-    raise UserError(f"{path} {why}", where=where, hint=hint)
+    raise UserError(f"{path} {why}", where=line.place, hint=hint)
 
 
 def _with_events(files: tuple[FoundFile, ...], work: Work, where: str) -> tuple[FoundFile, ...]:
     """Return the files with the numbers of their events, looked up in the tree where need be."""
-    unknown = [file.path for file in files if file.events is None]
+    unknown = [file for file in files if file.events is None]
     if not unknown:
         return files
     if work.tree is None:
         raise UserError(
-            f"how many events are in {unknown[0]}"
+            f"how many events are in {unknown[0].path}"
             + (f" and {len(unknown) - 1} others" * (len(unknown) > 1))
             + " is not known",
-            where=where,
+            where=unknown[0].place or where,
             hint="name the tree that holds them (tree: events), or write the number behind each "
             "file in a @list",
         )
-    counted = iter(count_events(unknown, work.tree, where))
+    counted = iter(count_events([file.path for file in unknown], work.tree, where))
     return tuple(
-        file
-        if file.events is not None
-        else FoundFile(file.path, file.size, file.mtime_ns, next(counted))
-        for file in files
+        file if file.events is not None else file._replace(events=next(counted)) for file in files
     )
+
+
+def _refuse_uncountable(files: tuple[FoundFile, ...], where: str) -> None:
+    events = sum(file.events or 0 for file in files)
+    if events > LARGEST:
+        raise UserError(
+            f"{events} events in all are more than can be counted",
+            where=where,
+            hint="correct the numbers behind the files",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -85,6 +86,23 @@ def test_names_read_back_and_are_unique(
         assert "".join(said.rest) == (dataset if "dataset" in pattern else "")
 
 
+@given(pattern=PATTERNS, data=st.data())
+def test_a_name_that_is_read_is_one_that_the_pattern_makes(
+    pattern: str, data: st.DataObject
+) -> None:
+    digits = st.from_regex(r"[0-9]{1,22}", fullmatch=True)
+    parts = re.split(r"%0\d{1,2}d", pattern.replace("{{ dataset }}", "ep_1"))
+    name = parts[0] + "".join(data.draw(digits) + part for part in parts[1:])
+    said = read_name(pattern, name)
+    numbers = [int(digits) for digits in re.findall(r"[0-9]+", name.removeprefix(parts[0]))]
+    if said is None:
+        remade = pattern.replace("{{ dataset }}", "ep_1") % tuple(numbers)
+        assert remade != name or numbers[2] == 0 or max(numbers) >= 10**19
+    else:
+        assert pattern.replace("{{ dataset }}", "".join(said.rest)) % said[1:] == name
+        assert list(said[1:]) == numbers
+
+
 @pytest.mark.parametrize(
     ("pattern", "told"),
     [
@@ -94,6 +112,7 @@ def test_names_read_back_and_are_unique(
         ("x_%03d%07d_%05d", "where does '%03d' end?"),
         ("x_%03d_%07d0%05d", "where does '%07d' end?"),
         ("x1%03d_%07d_%05d", "a digit stands beside a number"),
+        ("{{ dataset }}_{{ params.q }}_%d_%d_%d", "which part of a name is of which {{ }}?"),
         ("x_%03d_%07d_%05d2", "a digit stands beside a number"),
     ],
 )
@@ -103,8 +122,23 @@ def test_patterns_that_do_not_read_back(pattern: str, told: str) -> None:
     assert told in str(caught.value)
 
 
-def test_a_strangers_name_is_none_of_ours() -> None:
-    assert read_name("{{ dataset }}_%03d_%07d_%05d", "DST_1.root") is None
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DST_1.root",
+        "ep_4_0_1",
+        "ep_0004_0000000_00001",
+        "ep_004_0000000_00000",
+        "ep_004_0000000_00001.root",
+        "ep_004_0000000_00001\n",
+        "e p_004_0000000_00001",
+        "_004_0000000_00001",
+        "ep_004_0000000_" + "9" * 5000,
+        "ep_\N{ARABIC-INDIC DIGIT ONE}04_0000000_00001",
+    ],
+)
+def test_a_strangers_name_is_none_of_ours(name: str) -> None:
+    assert read_name("{{ dataset }}_%03d_%07d_%05d", name) is None
 
 
 @pytest.mark.parametrize(
