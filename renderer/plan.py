@@ -24,16 +24,8 @@ from renderer.staging import Stores, find_stores
 from renderer.words import EACH_FILE, Names, Runtime, Word, parse_word
 
 SHARD_FIELDS = (
-    "index",
-    "total",
-    "name",
-    "start",
-    "size",
-    "seed",
-    "component",
-    "first_event",
-    "file",
-)
+    "index", "total", "name", "start", "size", "seed", "component", "first_event", "file",
+)  # fmt: skip
 PART_FIELDS = ("index", "total")
 WORK_FIELDS = ("count", "seed")
 SCRIPT = Runtime("plan", "script")
@@ -108,7 +100,8 @@ def make_plan(spec: Spec, base: str) -> Plan:
         )
     argv = [segments.shell_word(word) for word in _command(spec, names)]
     env = [
-        (name, segments.shell_word(_env_word(name, text, names))) for name, text in spec.env.items()
+        (name, segments.shell_word(_env_word(name, text, names)))
+        for name, text in {**_own_env(parts), **spec.env}.items()
     ]
     pattern = _name_pattern(spec, names, parts)
     stores = find_stores(spec, found, names)
@@ -118,6 +111,11 @@ def make_plan(spec: Spec, base: str) -> Plan:
         spec, base, parts, inputs, segments, argv, env, outputs, pattern, found, stores, urls,
         beside,
     )  # fmt: skip
+
+
+def _own_env(parts: list[Part]) -> dict[str, str]:
+    by_events = any(part.work.per_range for part in parts)
+    return {"FARMHAND_FIRST_EVENT": "{{ shard.first_event }}"} if by_events else {}
 
 
 def _env_word(name: str, text: str, names: Names) -> Word:
@@ -275,7 +273,7 @@ def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[
             "start": start,
             "size": size,
             "component": component,
-            "first_event": row.first,
+            "first_event": row.first if part.work.per_range else "",
             "file": row.file,
         }
         if seed is not None:

@@ -48,6 +48,23 @@ def printed(farm: Farm, name: str) -> list[str]:
     return [*lines[:4], *lines[5:]]
 
 
+def test_the_environment_has_the_first_event_where_events_are_cut(field: Farm) -> None:
+    command = ["bash", "-c", "echo first=$FARMHAND_FIRST_EVENT+$FARMHAND_SHARD_SIZE"]
+    (field.path / "farmhand.yaml").write_text(
+        json.dumps({**SPEC, "command": command, "outputs": {}})
+    )
+    field("render", "--run-id", "r")
+    field("run", "runs/r")
+    said = {
+        path.parts[-3]: path.read_text().strip()
+        for path in field.path.glob("runs/r/shards/*/*/stdout")
+    }
+    assert said == {
+        "dy_Chunk0": "first=+3", "dy_Chunk1": "first=+2", "tt_x": "first=+2",
+        "ev_Chunk0": "first=0+4", "ev_Chunk1": "first=4+2", "ev_Chunk2": "first=0+3",
+    }  # fmt: skip
+
+
 def test_each_chunk_is_given_its_files_and_parameters(field: Farm) -> None:
     said = field("render", "--run-id", "r").err
     assert "dy    5 files in 2 chunks of up to 3\n" in said
@@ -57,7 +74,7 @@ def test_each_chunk_is_given_its_files_and_parameters(field: Farm) -> None:
     field("collect", "--in-place", "runs/r")
     field("check", "runs/r")
     dy0 = ["d/f0.txt", "d/f1.txt", "d/f2.txt"]
-    assert printed(field, "dy_Chunk0") == ["dy", "0.10", "0+3", ",".join(dy0), *dy0]
+    assert printed(field, "dy_Chunk0") == ["dy", "0.10", "+3", ",".join(dy0), *dy0]
     assert printed(field, "dy_Chunk1")[3:] == ["d/f3.txt,d/f4.txt", "d/f3.txt", "d/f4.txt"]
     assert printed(field, "tt_x")[4:] == ["d/f5.txt", "d/f 6.txt"]
     assert printed(field, "ev_Chunk1") == ["ev", "1e5", "4+2", "d/f1.txt", "d/f1.txt"]

@@ -699,6 +699,7 @@ fh_main "$@"
 #   FARMHAND_ITEMS           $FARMHAND_ATTEMPT/items
 #   FARMHAND_LEDGER          $FARMHAND_ATTEMPT/ledger
 #   FARMHAND_FILES           $FARMHAND_ATTEMPT/files: the shard's own files, one a line
+#   FARMHAND_FIRST_EVENT     where files are cut by events: the first event in its file, from 0
 #   OMP_NUM_THREADS and its kin (OPENBLAS MKL VECLIB BLIS _NUM_THREADS, NUMEXPR_NUM_THREADS)
 # and its own environment otherwise; stdin is /dev/null; a umask that locks the owner out is relaxed.
 #
