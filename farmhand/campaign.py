@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
+from farmhand.changed_files import changed_files
 from manifest.errors import UserError
-from manifest.file_table import Found, read_table
+from manifest.file_table import read_table
 from manifest.layout import MANIFEST
+from renderer.inputs import Fingerprint
 from renderer.plan import Plan
 
 _NAMED = 5
 
 
-def refuse_taken(final: str, plan: Plan) -> None:
+def refuse_taken(final: str, plan: Plan, scheduler: str) -> None:
     """Refuse to render over a run, and say whether it is the same.
 
     Raises:
@@ -31,7 +33,7 @@ def refuse_taken(final: str, plan: Plan) -> None:
             where=final,
             hint="give another --run-id",
         )
-    differing = list(_differences(final, plan))
+    differing = list(_differences(final, plan, scheduler))
     if differing:
         more = f"; and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
         raise UserError(
@@ -48,17 +50,43 @@ def refuse_taken(final: str, plan: Plan) -> None:
     )
 
 
-def _differences(final: str, plan: Plan) -> Iterator[str]:
+def _differences(final: str, plan: Plan, scheduler: str) -> Iterator[str]:
     try:
-        with open(os.path.join(final, "plan", "spec.json"), "rb") as file:
-            old = orjson.loads(file.read())
+        old = _read(final, "plan", "spec.json")
+        inputs = {row["source"]: row for row in _read(final, "plan", "inputs.json")}
+        before = str(_read(final, "submissions", "1.json")["scheduler"])
         found = read_table(final)
-    except (OSError, ValueError, UserError):
+    except (OSError, ValueError, TypeError, KeyError, UserError):
         yield "its plan cannot be read"
         return
     new = orjson.loads(plan.spec.model_dump_json(by_alias=True, exclude_unset=True))
     yield from _changed(old, new, "")
-    yield from _files(found, plan.found)
+    for name in {**found, **plan.found}:
+        label = "" if name is None else f"{name}: "
+        for told in changed_files(found.get(name, ()), plan.found.get(name, ())):
+            yield label + told
+    yield from _inputs(inputs, plan.inputs.files)
+    if before != scheduler:
+        yield f"scheduler {before} -> {scheduler}"
+
+
+def _read(final: str, *names: str) -> Any:  # noqa: ANN401 (JSON)
+    with open(os.path.join(final, *names), "rb") as file:
+        return orjson.loads(file.read())
+
+
+def _inputs(old: dict[str, dict[str, Any]], new: Iterable[Fingerprint]) -> Iterator[str]:
+    """Yield which inputs differ; of a large one without a sum, the time of its change decides."""
+    gone = dict(old)
+    for item in new:
+        row = gone.pop(item.source, None)
+        if row is None:
+            yield f"input {item.shown} is new"
+        elif (row.get("size"), row.get("sha256")) != (item.size, item.sha256) or (
+            item.sha256 is None and row.get("mtime_ns") != item.mtime_ns
+        ):
+            yield f"input {item.shown} was changed"
+    yield from (f"input {row.get('shown')} is gone" for row in gone.values())
 
 
 def _changed(old: Any, new: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
@@ -76,22 +104,3 @@ def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
         return "(not given)"
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 (a line's worth)
-
-
-def _files(old: Found, new: Found) -> Iterator[str]:
-    """Yield how the files of components differ."""
-    for name in {**old, **new}:
-        label = "files" if name is None else f"files of {name}"
-        before: Mapping[str, Any] = {file.path: file for file in old.get(name, ())}
-        now: Mapping[str, Any] = {file.path: file for file in new.get(name, ())}
-        told = []
-        if gone := [path for path in before if path not in now]:
-            told.append(f"{len(gone)} gone ({gone[0]})")
-        if more := [path for path in now if path not in before]:
-            told.append(f"{len(more)} new ({more[0]})")
-        if other := [path for path in now if before.get(path, now[path]) != now[path]]:
-            told.append(f"{len(other)} changed ({other[0]})")
-        if not told and list(before) != list(now):
-            told.append("in another order")
-        if told:
-            yield f"{label}: {', '.join(told)}"

@@ -43,7 +43,7 @@ def make_run(
         raise UserError(f"--run-id: {problem}")
     out_dir = os.path.abspath(out_dir)
     final = os.path.join(out_dir, run_id)
-    refuse_taken(final, plan)
+    refuse_taken(final, plan, way.scheduler)
     making = os.path.join(out_dir, f".{run_id}.rendering.{socket.gethostname()}.{os.getpid()}")
     try:
         os.makedirs(out_dir, exist_ok=True)
@@ -55,7 +55,7 @@ def make_run(
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-            refuse_taken(final, plan)
+            refuse_taken(final, plan, way.scheduler)
         raise _unwritable(error, out_dir) from error
     except BaseException as error:
         shutil.rmtree(making, ignore_errors=True)
