@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from manifest.errors import UserError
 from manifest.file_table import Found, file_lists, read_table
-from manifest.layout import is_nested
+from manifest.layout import BLOCK, is_nested
 from manifest.spec import Spec
 from manifest.splitting import Part, plan_parts
 from outputs.facts import ShardFacts
@@ -85,6 +85,9 @@ class RunFacts:
             raise _damaged(str(error), path) from error
         if not all(isinstance(line, dict) and line.keys() == names for line in lines):
             raise _damaged("an output without a path", path)
+        expected = min(BLOCK, self.shards - block * BLOCK)
+        if len(lines) != expected:
+            raise _damaged(f"{len(lines)} lines for {expected} shards", path)
         return lines
 
 

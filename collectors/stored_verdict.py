@@ -57,5 +57,11 @@ def overwritten_by(attempt: Attempt, siblings: Sequence[Attempt]) -> str | None:
     return None
 
 
+def stored_the_same(attempts: Sequence[Attempt]) -> bool:
+    """Say whether all of these stored the same bytes under the same URLs."""
+    sums = [{told["url"]: told["sha256"] for told in told_stored(one)} for one in attempts]
+    return bool(sums[0]) and all(one == sums[0] for one in sums)
+
+
 def _end(attempt: Attempt) -> tuple[float, str]:
     return attempt["ended"] or 0.0, attempt["attempt"]

@@ -13,9 +13,9 @@ from collectors.observed_verdict import (
     observed_verdict,
 )
 from collectors.records import Attempt
-from collectors.stored_verdict import overwritten_by, stored_verdict
+from collectors.stored_verdict import overwritten_by, stored_the_same, stored_verdict
 from collectors.words import signal_name, with_text
-from manifest.states import SEVERAL_GOOD, Cause, State, Verdict
+from manifest.states import SEVERAL_GOOD, STORED_THE_SAME, Cause, State, Verdict
 from manifest.units import format_bytes, format_duration
 
 LATE_S = 600  # design: start + walltime + grace + 10 min are over
@@ -252,7 +252,8 @@ def shard_verdict(attempts: list[Attempt]) -> tuple[Verdict, list[str]]:
         first = min(good, key=lambda a: (a["ended"], a["attempt"]))
         evidence = first["evidence"]
         if len(good) > 1:
-            evidence += f"; {len(good)} {SEVERAL_GOOD}"
+            same = stored_the_same(good)
+            evidence += f"; {len(good)} {STORED_THE_SAME if same else SEVERAL_GOOD}"
         return Verdict("succeeded", None, evidence), [first["attempt"]]
     for state in _OPEN:
         found = [a for a in attempts if a["state"] == state]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from farmhand.doctor_clients import look_at_clients
 from farmhand.doctor_findings import Finding
 from farmhand.doctor_host import look_at_directory, look_at_tools
 from farmhand.doctor_htcondor import look_at_htcondor
@@ -43,7 +44,7 @@ def verb(
     """
     measured = Measured()
     findings = []
-    for finding in _look(_directory(run, out_dir), measured):
+    for finding in _look(_directory(run, out_dir), run, measured):
         findings.append(finding)
         if not as_json:
             give(finding.line())
@@ -66,7 +67,7 @@ def verb(
         )
 
 
-def _look(directory: str, measured: Measured) -> Iterator[Finding]:
+def _look(directory: str, run: str | None, measured: Measured) -> Iterator[Finding]:
     yield from look_at_tools()
     yield from look_at_slurm(measured)
     yield from look_at_htcondor(filesystem_of(directory))
@@ -75,6 +76,7 @@ def _look(directory: str, measured: Measured) -> Iterator[Finding]:
     there = measured.slurm is not None or measured.lsf is not None
     yield from look_at_directory(directory, scheduler=there)
     yield from look_at_tickets(filesystem_of(directory))
+    yield from look_at_clients(run)
 
 
 def _directory(run: str | None, out_dir: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 
 from manifest.spec import Resources, Retry
 
-_AGAIN = {"node", "preempted", "vanished", "stage_in", "stage_out"}
+_AGAIN = {"node", "preempted", "vanished"}
+_COPIES = {"stage_in", "stage_out"}
 _ONCE_MORE = {"exit_code", "signal", "bad_output"}
 _RAISE = {
     "oom": ("memory", Fraction(2)),
@@ -17,6 +19,7 @@ _RAISE = {
 }
 _ACTIONS = {"more_memory": "oom", "more_walltime": "timeout", "more_disk": "disk"}
 _FATAL_AFTER = 2  # failures for the same reason
+_HOPELESS_AFTER = 5  # copies that failed one attempt after another: a store that is down comes back
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ def decide(
         return Decision(True, asked, "again: it is not at its destination as it was stored")
     if forced or action == "again" or cause in _AGAIN:
         return Decision(True, asked, "again, same resources")
+    if cause in _COPIES:
+        return _copied_again(cause, attempts, asked)
     if cause in _ONCE_MORE:
         same = sum(attempt["cause"] == cause for attempt in attempts)
         if same < _FATAL_AFTER:
@@ -64,6 +69,21 @@ def decide(
             False, asked, f"{same} attempts ended in {cause}; not tried again by itself"
         )
     return Decision(False, asked, f"{cause} needs a hand first; it is not tried again by itself")
+
+
+def _copied_again(cause: str, attempts: list[dict[str, Any]], asked: Resources) -> Decision:
+    """Decide about a copy that failed: again, but not for ever with what may have expired."""
+    ended = [attempt for attempt in attempts if attempt["cause"] or attempt["state"] == "succeeded"]
+    same = list(takewhile(lambda attempt: attempt["cause"] == cause, reversed(ended)))
+    if len(same) < _HOPELESS_AFTER:
+        return Decision(True, asked, "again, same resources")
+    return Decision(
+        False,
+        asked,
+        f"the last {_HOPELESS_AFTER} attempts or more ended in {cause}; look at the evidence "
+        "(farmhand check), at the store and at credentials. When they are right again: "
+        f"farmhand resubmit --execute --cause {cause}",
+    )
 
 
 def _of_last_job(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -38,6 +38,8 @@ CAUSES: tuple[str, ...] = get_args(Cause)
 
 SEVERAL_GOOD = "attempts are good, the first to end counts"
 """How the evidence of a shard ends that succeeded more than once."""
+STORED_THE_SAME = "attempts stored the same bytes"
+"""How it ends where that makes no difference: which of them counts is nobody's question."""
 
 _BAD_STATES = frozenset(("failed", "cancelled", "lost", "held"))
 _ALLOWED: dict[str, frozenset[str]] = {

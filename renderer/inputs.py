@@ -126,8 +126,9 @@ def _refuse_no_path(text: str, where: str) -> None:
         raise UserError(
             f"'{text}' is no file of this machine",
             where=where,
-            hint="give the URL to the command, or have HTCondor fetch it for each job: "
-            "htcondor.commands.transfer_input_files",
+            hint="inputs: are files here, the same for all shards. URLs that are copied to the "
+            "node (staging:) are the work: list them under files: or events:. Else give the URL to "
+            "the command, or have HTCondor fetch it: htcondor.commands.transfer_input_files",
         )
     if "{{" in text:
         raise UserError(

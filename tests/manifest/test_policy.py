@@ -46,7 +46,9 @@ def test_bad_is_what_somebody_must_do_something_about() -> None:
 
 
 def attempts(*causes: str, **last: Any) -> list[dict[str, Any]]:
-    made: list[dict[str, Any]] = [{"cause": cause, "exit_code": 1} for cause in causes]
+    made: list[dict[str, Any]] = [
+        {"cause": cause, "state": "failed", "exit_code": 1} for cause in causes
+    ]
     made[-1].update(last)
     return made
 
@@ -144,3 +146,17 @@ def test_what_is_held_gets_more_than_was_seen_while_it_ran() -> None:
     before = {**ran, "native_id": "6.0", "observed": {"peak": 9 * GB}}
     again = decide("oom", [before, ran, held], ASKED, Retry(), forced=True)
     assert again.resources.memory == 10 * GB
+
+
+@pytest.mark.parametrize("cause", ["stage_in", "stage_out"])
+def test_copies_that_fail_one_after_another_end_some_time(cause: str) -> None:
+    def again(*causes: str, forced: bool = False) -> bool:
+        return decide(cause, attempts(*causes), ASKED, Retry(), forced=forced).again
+
+    assert again(*[cause] * 4)
+    assert not again(*[cause] * 5)
+    assert again(*[cause] * 4, "exit_code", cause)
+    assert again(*[cause] * 6, forced=True)
+    good = {"cause": None, "state": "succeeded", "exit_code": 0}
+    mixed = [*attempts(*[cause] * 4), good, *attempts(cause)]
+    assert decide(cause, mixed, ASKED, Retry()).again

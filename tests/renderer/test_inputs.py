@@ -207,6 +207,7 @@ def test_urls_that_a_file_names_are_the_commands_business(tmp_path: Path) -> Non
     assert list(staged(found(tmp_path, s=path("in/s.json", "files[*]")))) == ["in/s.json"]
     hint = refused(tmp_path, a=path("https://x.org/b")).hint or ""
     assert "htcondor.commands.transfer_input_files" in hint
+    assert "list them under files: or events:" in hint
 
 
 def test_up_from_a_linked_directory_is_not_taken_for_another_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.staging.conftest import Depot
@@ -273,13 +274,18 @@ def test_a_record_without_the_word_of_storing_is_not_believed(depot: Depot) -> N
     assert bad(depot) == {"s3": "exit code 0, but the record does not say that out.txt was stored"}
 
 
-def test_of_two_that_stored_different_files_the_last_one_counts(depot: Depot) -> None:
-    """The file there is its own: the checksum of the other is of a file that is no more."""
-    ran(depot, script="echo $FARMHAND_ATTEMPT >out.txt")
+def _again(depot: Depot) -> None:
+    """Run shard 2 once more, as a job that was submitted twice does."""
     plan = json.loads((depot.path / "runs/r/manifest.json").read_bytes())["plan_id"]
     call = ["bash", "runs/r/plan/shard.sh", plan, "1", "nohup", "-", "0", "0", "2"]
     subprocess.run(call, cwd=depot.path, check=True, timeout=60)
     depot("collect", "--in-place", "runs/r")
+
+
+def test_of_two_that_stored_different_files_the_last_one_counts(depot: Depot) -> None:
+    """The file there is its own: the checksum of the other is of a file that is no more."""
+    ran(depot, script="echo $FARMHAND_ATTEMPT >out.txt")
+    _again(depot)
     [row] = [
         row
         for row in json.loads((depot.path / "runs/r/manifest.json").read_bytes())["results"]
@@ -290,3 +296,33 @@ def test_of_two_that_stored_different_files_the_last_one_counts(depot: Depot) ->
     assert first["evidence"] == (
         f"exit code 0, but what it stored was overwritten by {second['attempt']}"
     )
+
+
+def test_two_that_stored_the_same_bytes_alarm_nobody(depot: Depot) -> None:
+    ran(depot)
+    _again(depot)
+    said = depot("check", "runs/r")
+    assert "more than once" not in said
+    assert "2 attempts stored the same bytes" in depot("show", "runs/r", "2")
+
+
+@pytest.mark.parametrize("kind", ["stores", "companions"])
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda data: b"".join(data.splitlines(keepends=True)[:4]), "4 lines for 6 shards"),
+        (lambda data: data + data.splitlines(keepends=True)[0], "7 lines for 6 shards"),
+        (lambda data: data[:0], "0 lines for 6 shards"),
+        (lambda data: data[:-9], "unexpected end of data"),
+    ],
+)
+def test_a_damaged_list_of_destinations_is_said_in_one_message(
+    depot: Depot, kind: str, damage: Callable[[bytes], bytes], told: str
+) -> None:
+    ran(depot, output={"companions": ["{{ shard.name }}.txt"]})
+    path = depot.path / "runs/r/plan" / kind / "0"
+    path.write_bytes(damage(path.read_bytes()))
+    for verb in (("check",), ("collect", "--in-place"), ("status",)):
+        said = depot(*verb, "runs/r", code=2)
+        assert f"the plan is damaged: {told}" in said
+        assert f"plan/{kind}/0" in said

@@ -91,6 +91,24 @@ def test_what_fails_by_itself_is_tried_once_more_and_then_left(depot: Depot, cod
     assert state_of(depot) == before
 
 
+def test_a_store_that_refuses_each_time_is_not_asked_for_ever(depot: Depot) -> None:
+    refuses = f'[ -e {depot.path}/renewed ] || {{ echo "token expired" >&2; exit 3; }}; fine "$@"'
+    told = spec(depot, {"put": refuses}, work={"count": 1}, shards=1)
+    told["staging"]["retries"] = 0
+    depot.render(told)
+    for _ in range(5):
+        assert "0 completed, 1 missing" in depot(*AGAIN, code=1)
+    before = state_of(depot)
+    said = depot(*AGAIN, code=1)
+    assert "left alone: 1 shard: the last 5 attempts or more ended in stage_out" in said
+    assert "farmhand resubmit --execute --cause stage_out" in said
+    assert state_of(depot) == before
+    assert "token expired" in depot("check", "runs/r", code=1)
+    (depot.path / "renewed").touch()
+    depot("resubmit", "--execute", "--cause", "stage_out", "runs/r")
+    assert "all set" in depot(*AGAIN)
+
+
 def test_a_local_run_without_a_destination(depot: Depot) -> None:
     told = spec(depot)
     del told["outputs"]["out"]["destination"]
