@@ -21,6 +21,7 @@ from benchmarks.destinations import destination_rows
 from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
+from benchmarks.productions import cache_rows, range_rows
 from benchmarks.root_files import root_rows
 from benchmarks.slurm_accounting import slurm_accounting_rows
 from benchmarks.startup import startup_rows
@@ -56,11 +57,13 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     times = 1 if arguments.quick else 3
     yield from startup_rows(5 * times)
     yield from pool_rows(folder, arguments.jobs, times)
+    yield from cache_rows(folder, arguments.jobs // 4, times)
     yield from root_rows(folder, times)
     yield from timing_rows(folder, 1_000 if arguments.quick else 10_000, times)
     for shards in arguments.shards:
         for scheduler in ("local", "slurm", "htcondor", "lsf"):
             yield from render_rows(folder, shards, times, scheduler)
+        yield from range_rows(folder, shards, times)
         yield from collect_rows(folder, shards, times)
         yield from chunk_rows(folder, shards, times)
         yield from merge_rows(folder, shards, times)

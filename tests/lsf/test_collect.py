@@ -36,6 +36,11 @@ echo done >out.txt
 }
 QUIET: dict[str, Any] = {**SPEC, "script": "echo done >out.txt\n"}
 WAITS: dict[str, Any] = {**SPEC, "script": "sleep 60\n"}
+# Of what differs only by the layout of a report, one layout is quick.
+LAYOUTS = [
+    "ibm10",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("lsf9", "compatible")),
+]
 
 
 @pytest.fixture
@@ -123,7 +128,7 @@ def test_every_shard_says_how_it_ended(
     assert submission["native_ids"] == (["1"] if as_array else [str(n) for n in range(1, 7)])
 
 
-@pytest.mark.parametrize("layout", ["ibm10", "lsf9", "compatible"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_killed_job_that_says_all_is_well(lsf: StandIn, farm: Farm, layout: str) -> None:
     """It traps the signal and ends with 0, so that LSF calls it done."""
     lsf.configure(layout=layout)
@@ -144,7 +149,7 @@ def test_a_killed_job_that_says_all_is_well(lsf: StandIn, farm: Farm, layout: st
     assert [bad["shard_index"] for bad in farm.check("r", code=1)["bad"]] == [0]
 
 
-@pytest.mark.parametrize("layout", ["ibm10", "lsf9", "compatible"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_report_that_was_cut_says_nothing_of_the_end(
     lsf: StandIn, farm: Farm, layout: str
 ) -> None:

@@ -66,6 +66,7 @@ def test_plain_yaml_scalars_are_what_was_written(farm: Farm) -> None:
     assert sent(farm, "r", spec + lines) == [scalars]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -44,6 +44,7 @@ def done_run(farm: Farm) -> Farm:
     return farm
 
 
+@pytest.mark.slow
 def test_collect_killed_at_each_step_leaves_the_old_or_the_new(done_run: Farm) -> None:
     path = done_run.run("r") / "manifest.json"
     old = path.read_bytes()
@@ -83,6 +84,7 @@ def test_two_collects_at_once(done_run: Farm) -> None:
     assert done_run.manifest("r")["revision"] == 2, "one wrote, the others found nothing new"
 
 
+@pytest.mark.slow
 def test_render_killed_at_each_step_can_be_typed_again(farm: Farm) -> None:
     words = ("render", "--shards", "2", "--scheduler", "nohup", "--run-id", "r", "--", "true")
     step = 0
@@ -96,6 +98,7 @@ def test_render_killed_at_each_step_can_be_typed_again(farm: Farm) -> None:
     assert sorted(os.listdir(farm.path / "runs")) == ["r"]
 
 
+@pytest.mark.slow
 def test_resubmit_killed_at_each_step_can_be_typed_again(done_run: Farm) -> None:
     step = 0
     while die_at(done_run.path, step, "resubmit", "runs/r"):

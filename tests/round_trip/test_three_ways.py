@@ -57,6 +57,7 @@ def unsharded(farm: Farm) -> dict[str, Any]:
     return whole
 
 
+@pytest.mark.slow
 @pytest.mark.payload
 def test_broken_three_ways_repaired_and_equal_to_the_unsharded_run(study: Farm) -> None:
     study(

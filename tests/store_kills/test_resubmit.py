@@ -50,6 +50,7 @@ def shards_of(submission: dict[str, Any]) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_at_each_step_it_can_be_typed_again(pristine: Path) -> None:
     run = pristine / "runs/r"
     step = 0
