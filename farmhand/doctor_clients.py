@@ -41,7 +41,10 @@ def look_at_clients(run: str | None) -> Iterator[Finding]:
     """
     try:
         staging = Staging().at(read_site().transfers)
-        needed = set(staging.commands)
+    except UserError:  # which another finding says
+        staging = Staging()
+    needed = set(staging.commands)
+    try:
         if run is not None and os.path.isdir(os.path.join(run, "plan")):
             facts = read_facts(run)
             staging = facts.spec.staging.at(staging.commands)
