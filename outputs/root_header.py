@@ -47,7 +47,9 @@ def header_problem(file: BinaryIO, size: int) -> str | None:
         return f"is truncated at {size} bytes; it had {end}"
     if free <= begin or free_bytes <= 0:
         return "was never closed: its program ended before, or lost its connection"
-    if _last_free(file, free, free_bytes) not in (end, None):
+    if end <= begin:
+        return "is damaged: its header says that it ends before it begins"
+    if _last_free(file, free, max(0, min(free_bytes, size - free))) not in (end, None):
         return "was not closed: it was opened again, and then its program ended too early"
     if _goes_on(file, end, size):
         return f"was not closed: {size - end} bytes were written after its last save"
@@ -61,6 +63,8 @@ def _last_free(file: BinaryIO, free: int, free_bytes: int) -> int | None:
     if len(record) < _LENGTHS.size:
         return None
     at = _LENGTHS.unpack_from(record)[-1]
+    if at < _LENGTHS.size:
+        return None  # damaged
     first = None
     while at + _FREE.size <= len(record):
         version, first, _ = _FREE.unpack_from(record, at)

@@ -15,6 +15,7 @@ from manifest.checks import Check
 from outputs.check import check_output
 from outputs.facts import ShardFacts
 from outputs.root_file import RootError, read_root
+from outputs.root_header import problem_of
 
 FACTS = ShardFacts(1, "s1", None, 10, 10, 52, 2, 20, 42, "1.1.a")
 
@@ -44,6 +45,28 @@ def test_changed_bytes(whole: bytes, place: Path, seed: int) -> None:
     place.write_bytes(changed)
     said = check_output(str(place), "out", Check.model_validate({"root": "true"}), None)
     assert said is None or said.startswith(("out is ", "out was ", "out holds "))
+
+
+def test_changed_bytes_of_the_header_and_of_the_list_of_free_segments(
+    whole: bytes, place: Path
+) -> None:
+    """All of them, one by one: this part of a file is read by ourselves, not by uproot."""
+    free = int.from_bytes(whole[16:20])
+    for where in (*range(64), *range(free, min(free + 64, len(whole)))):
+        for flipped in (0x01, 0x80, 0xFF):
+            changed = bytearray(whole)
+            changed[where] ^= flipped
+            place.write_bytes(changed)
+            said = problem_of(str(place))
+            assert said is None or said.startswith(("is ", "was ")), (where, flipped)
+
+
+def test_a_header_that_ends_before_it_begins(whole: bytes, place: Path) -> None:
+    changed = bytearray(whole)
+    changed[12] ^= 0x80  # the sign of the end
+    changed[20:24] = (1).to_bytes(4)  # no room for a free segment that says otherwise
+    place.write_bytes(changed)
+    assert problem_of(str(place)) == ("is damaged: its header says that it ends before it begins")
 
 
 @settings(deadline=None, max_examples=60)
