@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from collectors.provenance import digest_of
 from manifest.layout import records_dir
 from manifest.rows import damaged
 
@@ -85,6 +86,7 @@ _UNKNOWN: Attempt = {
     "array": None,
     "staged": None,
     "stored": None,
+    "provenance": None,
     "pool": None,
     "observed": None,
     "outputs": None,
@@ -176,6 +178,8 @@ def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
             attempt["started"] = _number(line.get("time"))
             other = line.get("plan")
             attempt["plan"] = None if other == plan_id else str(other)
+        elif event == "provenance" and attempt["provenance"] is None:
+            attempt["provenance"] = digest_of(line)
         elif event == "end" and attempt["ended"] is None:
             seen = attempt["peak"]
             attempt.update(_said(line, _END))

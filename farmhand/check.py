@@ -20,7 +20,8 @@ from farmhand.locate import (
     shards_at,
 )
 from farmhand.progress import collecting
-from farmhand.talk import give_json
+from farmhand.software_differences import differences
+from farmhand.talk import give_json, warn
 from manifest.store import read_manifest
 
 
@@ -58,11 +59,15 @@ def verb(
         _answer(redone.view, redone.still_bad, complete=complete)
         return
     with collecting(start.header.shards) as bar:
-        view = look(gather(folder, path, asking=STORES, progress=bar.update), chosen)
+        gathered = gather(folder, path, asking=STORES, progress=bar.update)
+    view = look(gathered, chosen)
+    software = differences(gathered.facts.spec, gathered.manifest, chosen)
     if json:
-        give_json(as_json(view))
+        give_json(as_json(view) | ({"software": software} if software else {}))
     else:
         give_table(view)
+        for text in software:
+            warn(f"software differs: {text}")
         tell(view)
     _answer(view, view.bad, complete=complete)
 

@@ -15,6 +15,7 @@ from farmhand.merge_clean import Clean, clean, refuse_without_answer
 from farmhand.merge_components import merge_by_component
 from farmhand.merge_request import Outcome, Request, start_here
 from farmhand.merge_whole import merge_files, merge_whole
+from farmhand.software_differences import refuse_or_tell
 from farmhand.talk import give, give_json, say, short_path, warn
 from manifest.checks import MergeSpec
 from manifest.errors import Refusal, UserError
@@ -76,6 +77,8 @@ def verb(
             where=short_path(path),
             hint=f"farmhand collect --in-place {short_path(folder)}, or merge --as-collected",
         )
+    for text in refuse_or_tell(facts.spec, now):
+        warn(text)
     place = os.path.abspath(out) if out else None
     request = Request(facts, now, spec, place, allow_partial, dry_run)
     names = _components(facts, spec, only, skip)

@@ -115,6 +115,8 @@ class Spec(Keys):
     htcondor: dict[str, Any] = field(default_factory=dict)
     lsf: dict[str, Any] = field(default_factory=dict)
     staging: dict[str, Any] = field(default_factory=dict)
+    bundle: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     logs: dict[str, Any] = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, Any] = field(default_factory=dict)

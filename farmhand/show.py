@@ -13,6 +13,7 @@ from collectors.log_tail import tail_lines
 from collectors.records import known_attempts
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, find_run
+from farmhand.show_software import noted_lines, planned_lines, software_json
 from farmhand.talk import give, give_json
 from manifest.errors import UserError
 from manifest.layout import block_of
@@ -41,7 +42,7 @@ def verb(
     plan = now.plans.row(index)
     result = now.results.row(index)
     if as_json:
-        give_json({"plan": plan, "result": result})
+        give_json({"plan": plan, "result": result} | software_json(folder, index, result))
         return
     seed = f", seed {plan['seed']}" if plan["seed"] is not None else ""
     give(
@@ -53,8 +54,12 @@ def verb(
     modes = {submission.id: submission.mode for submission in now.header.submissions}
     attempts = known_attempts(result, path).values()
     begun = {attempt["native_id"] for attempt in attempts if _started(attempt)}
+    for label, text in planned_lines(folder):
+        _line(label, text)
     for attempt in attempts:
         _show_attempt(attempt, accepted=attempt["attempt"] in result["accepted_attempts"])
+        for label, text in noted_lines(folder, index, attempt):
+            _line(label, text)
         logs = _show_logs(folder, index, attempt)
         if not logs and (_started(attempt) or attempt["native_id"] not in begun):
             _line("log", _why_no_log(attempt, modes.get(attempt["submission"])))

@@ -6,12 +6,15 @@ import os
 
 from collectors.run_facts import changed_plan_files
 from farmhand.input_changes import changed_inputs
-from farmhand.talk import some
+from farmhand.software_changes import software_changes
+from farmhand.talk import some, warn
 from manifest.errors import Refusal
 
 
 def refuse_changes(run: str) -> None:
     """Refuse to start shards that would not do, or not read, what was planned.
+
+    Software that changed is only said: what is packed stays, and attempts note what they run.
 
     Raises:
         Refusal: names the files of the plan, or the inputs.
@@ -24,6 +27,8 @@ def refuse_changes(run: str) -> None:
             where=run,
             hint="put them back as they were, or render a new run",
         )
+    for text in software_changes(run):
+        warn(text)
 
 
 def refuse_changed_plan(run: str) -> None:

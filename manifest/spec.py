@@ -12,6 +12,7 @@ from manifest.htcondor_section import Htcondor
 from manifest.lsf_section import Lsf
 from manifest.names import SafeName
 from manifest.slurm_section import Slurm
+from manifest.software import Bundle, Provenance
 from manifest.staging import Staging
 from manifest.timing import Phase
 from manifest.units import Bytes, Seconds
@@ -152,6 +153,8 @@ class Spec(Frozen):
     htcondor: Htcondor = Htcondor()
     lsf: Lsf = Lsf()
     staging: Staging = Staging()
+    bundle: Bundle | None = None
+    provenance: Provenance = Provenance()
     logs: Logs = Logs()
     timing: dict[SafeName, Phase] = Field(default_factory=dict)
     """Parts of a job by name, for ``report timing``; named here, they replace the usual ones."""

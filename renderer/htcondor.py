@@ -187,7 +187,7 @@ def _transfer(target: Target) -> Iterator[tuple[str, str]]:
     yield "when_to_transfer_output", "ON_EXIT"
     yield "preserve_relative_paths", "True"
     wanted = ["plan/id", "plan/shard.sh", "plan/args/$(fh_block)"]
-    wanted += [name for name in ("plan/script", "plan/stage") if target.has(name)]
+    wanted += [name for name in ("plan/script", "plan/stage", "plan/bundle") if target.has(name)]
     wanted += ["$(fh_files)"] if target.has("plan/files") else []
     yield "transfer_input_files", ", ".join([*wanted, *target.spec.htcondor.urls()])
     native = "$(ClusterId).$(ProcId)"

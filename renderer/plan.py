@@ -35,6 +35,7 @@ CHUNK_WORDS = {
     Runtime("chunk", "list"): '"$FARMHAND_FILES"',
 }
 """The files of a shard, as the payload's shell spells them."""
+BUNDLE_WORDS = {Runtime("bundle", "dir"): '"$FARMHAND_BUNDLE"'}
 
 
 @dataclass
@@ -81,7 +82,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
     names = _names(spec, parts)
     spell = {Runtime("inputs", name): word for name, word in inputs.words.items()}
     spell[Runtime("attempt", "dir")] = '"$FARMHAND_ATTEMPT"'
-    spell |= CHUNK_WORDS
+    spell |= CHUNK_WORDS | BUNDLE_WORDS
     spell[SCRIPT] = '"$FARMHAND_RUN"/plan/script'
     segments = Segments(spell)
     outputs: dict[str, Word] = {}
@@ -178,6 +179,7 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
             "outputs": list(spec.outputs),
             "chunk": tuple(field.name for field in CHUNK_WORDS) if by_files else (),
             "attempt": ("dir",),
+            "bundle": ("dir",) if spec.bundle else (),
         },
         constants,
         _absent(parts),

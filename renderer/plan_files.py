@@ -21,6 +21,7 @@ from renderer.companions import check_companions
 from renderer.inputs import Inputs
 from renderer.plan import Plan, block_rows, plan_blocks, refuse_unsafe_path
 from renderer.shell_words import sh
+from renderer.software import NONE, write_software
 from renderer.staging import refuse_shared, staging_text
 from renderer.templating import template
 from renderer.words import Runtime, Word
@@ -87,7 +88,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
     if plan.spec.script is not None:
         runnable = 0o755 if plan.spec.script.startswith("#!") else 0o644
         writer.write("script", plan.spec.script.encode(), mode=runnable)
-    writer.write("shard.sh", payload_text(plan, ids).encode(), mode=0o755)
+    software = write_software(plan.spec, plan.base, writer.write)
+    writer.write("shard.sh", payload_text(plan, ids, software).encode(), mode=0o755)
     planned: list[bytes] = []
     results: list[bytes] = []
     lines = BlockTemplate(plan.segments.found)
@@ -198,7 +200,7 @@ def _stage(inputs: Inputs, run: str) -> None:
         os.makedirs(os.path.join(stage, folder), exist_ok=True)
 
 
-def payload_text(plan: Plan, ids: RunId) -> str:
+def payload_text(plan: Plan, ids: RunId, software: Mapping[str, str] = NONE) -> str:
     """Render plan/shard.sh, the one script that runs every shard."""
     spec = plan.spec
     return template("shard.sh.j2").render(
@@ -226,6 +228,7 @@ def payload_text(plan: Plan, ids: RunId) -> str:
             {name: plan.segments.spell[Runtime("outputs", name)] for name in plan.urls},
             plan.urls,
             plan.env,
+            checksums=bool(spec.provenance),
         )
         if plan.stores
         else "",
@@ -242,4 +245,6 @@ def payload_text(plan: Plan, ids: RunId) -> str:
         ],
         stop_signal=spec.resources.stop_signal,
         kill_after=KILL_AFTER_S,
+        bundle=software["bundle"],
+        provenance=software["provenance"],
     )

@@ -122,7 +122,12 @@ def _refuse_password(url: str, where: str) -> None:
 
 
 def staging_text(
-    stores: Stores, paths: Mapping[str, str], urls: Mapping[str, str], env: object
+    stores: Stores,
+    paths: Mapping[str, str],
+    urls: Mapping[str, str],
+    env: object,
+    *,
+    checksums: bool,
 ) -> str:
     """Return the part of the payload that copies files.
 
@@ -131,6 +136,7 @@ def staging_text(
         paths: shell words of the outputs' local paths.
         urls: shell words of their destinations.
         env: names and shell words of the variables that the command gets.
+        checksums: whether the record tells the sha256 of what was copied to the node.
     """
     staging = stores.staging
     schemes = {*stores.inputs, *(scheme_of(_start(w)) for w in stores.destinations.values())}
@@ -149,10 +155,11 @@ def staging_text(
         timeout=staging.timeout,
         pause=staging.pause,
         retries=staging.retries,
-        cache=_cache(staging.cache) if staging.cache and stores.inputs else None,
-        variables=_VARIABLE.findall(staging.cache or ""),
+        cache=cache_word(staging.cache) if staging.cache and stores.inputs else None,
+        variables=variables(staging.cache or ""),
         limit=staging.cache_limit,
         keep=staging.keep,
+        checksums=checksums,
         env=env,
         stores=[(sh(name), paths[name], urls[name]) for name in stores.destinations],
     )
@@ -162,7 +169,12 @@ def _shell(word: str) -> str:
     return "".join(_FIELDS[text] if field else sh(text) for field, text in pieces(word)) or "''"
 
 
-def _cache(text: str) -> str:
+def variables(text: str) -> list[str]:
+    """Return the names of the variables in a directory of the node."""
+    return _VARIABLE.findall(text)
+
+
+def cache_word(text: str) -> str:
     """Return a directory as a shell word; variables in it are those of the node."""
     parts = []
     for number, part in enumerate(_VARIABLE.split(text)):

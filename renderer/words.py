@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from manifest.errors import UserError
 from manifest.nearest import nearest
 
-RUNTIME = ("inputs", "outputs", "chunk", "attempt")
+RUNTIME = ("inputs", "outputs", "chunk", "attempt", "bundle")
 # A NUL cannot stand in a spec, so nobody can write these: only {{ }} is left of Jinja.
 _NUL = "\0"
 CR = "\0r"  # Jinja's lexer turns every kind of line end into one; this brings \r through it
@@ -223,7 +223,7 @@ def _refuse_unknown(field: Runtime, where: str, names: Names) -> None:
         return
     hint = names.absent.get((space, name))
     guess = None if hint else nearest(name, fields)
-    if space in ("inputs", "outputs"):
+    if space in ("inputs", "outputs", "bundle"):
         hint = f"declare it under {space}:"
     raise UserError(
         f"{space}.{name} is not defined" + (f"; did you mean {space}.{guess}?" if guess else ""),

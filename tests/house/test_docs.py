@@ -14,6 +14,7 @@ import pytest
 
 from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, RootCheck
 from manifest.lsf_section import Lsf
+from manifest.software import Bundle, Provenance
 from manifest.spec import (
     Component,
     Input,
@@ -206,7 +207,7 @@ def test_every_key_of_a_spec_is_documented() -> None:
     text = (ROOT / "docs/spec.md").read_text(encoding="utf-8")
     models: list[type[BaseModel]] = [Spec, Work, Seed, Input, Output, Resources, Logs, Component]
     models += [Lsf, Phase, Retry, Check, JsonCheck, CsvCheck, RootCheck, MergeRule, MergeSpec]
-    models += [Staging, Transfer]
+    models += [Staging, Transfer, Bundle, Provenance]
     for model in models:
         for name, field in model.model_fields.items():
             key = field.alias or name

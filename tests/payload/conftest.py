@@ -56,6 +56,8 @@ def render(**changes: Any) -> str:
         "outputs": [],
         "stop_signal": "TERM",
         "kill_after": 1,
+        "bundle": "",
+        "provenance": "",
     }
     unknown = changes.keys() - context.keys()
     assert not unknown, f"not in the context: {unknown}"
