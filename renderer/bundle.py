@@ -151,7 +151,9 @@ def _refuse_stray(member: Member, walk: _Walk) -> None:
         return
     path = os.path.join(walk.top, member.name)
     name = os.path.relpath(os.path.realpath(path), walk.top)
-    if os.path.isabs(member.target) or not (name == "." or name in walk.found):
+    there = walk.found.get(name)
+    lost = name != "." and (there is None or there.target is not None)  # a link: it leads in a ring
+    if lost or os.path.isabs(member.target):
         raise UserError(
             f"the link '{member.name}' leads to {member.target}, which is not in the bundle",
             where=path,
