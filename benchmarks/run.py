@@ -24,6 +24,7 @@ from benchmarks.pool import pool_rows
 from benchmarks.productions import cache_rows, range_rows
 from benchmarks.root_files import root_rows
 from benchmarks.slurm_accounting import slurm_accounting_rows
+from benchmarks.software import software_rows
 from benchmarks.startup import startup_rows
 from benchmarks.table import Row, markdown
 from benchmarks.timing_logs import timing_rows
@@ -58,6 +59,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from startup_rows(5 * times)
     yield from pool_rows(folder, arguments.jobs, times)
     yield from cache_rows(folder, arguments.jobs // 4, times)
+    yield from software_rows(folder, arguments.jobs, times)
     yield from root_rows(folder, times)
     yield from timing_rows(folder, 1_000 if arguments.quick else 10_000, times)
     for shards in arguments.shards:

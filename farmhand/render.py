@@ -22,6 +22,7 @@ from farmhand.tell_split import tell_split
 from manifest.splitting import Row
 from manifest.yaml_writer import dump_yaml
 from renderer.plan import Plan, make_plan
+from renderer.software import write_software
 
 SpecArgument = Annotated[
     str | None,
@@ -112,7 +113,8 @@ def _render(
 
 
 def show_split(plan: Plan, *, as_json: bool) -> None:
-    """Print the table of shards."""
+    """Print the table of shards; software that could not be packed or looked at is an error."""
+    write_software(plan.spec, plan.base, lambda _name, _data: None)
     rows = first_rows(plan, plan.shards if as_json else 20)
     if as_json:
         give_json([_as_json(row, plan) for row in rows])

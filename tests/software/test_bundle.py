@@ -164,6 +164,13 @@ def test_the_prologue_and_the_environment_see_it(desk: Desk) -> None:
     assert desk.stdouts() == ['echo "one $1"\n'] * 2
 
 
+def test_a_dry_run_says_what_cannot_be_packed(desk: Desk) -> None:
+    (desk.path / "code/away").symlink_to("/etc/passwd")
+    spec = {"name": "r", "work": {"count": 1}, "command": ["true"], "bundle": {"paths": "code"}}
+    said = desk("render", "-", "--dry-run", stdin=json.dumps(spec), code=2)
+    assert "the link 'code/away' leads to /etc/passwd" in said
+
+
 def test_bundle_dir_without_a_bundle_is_refused(desk: Desk) -> None:
     said = desk.render(code=2, bundle=None)
     assert "bundle.dir is not defined" in said
