@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from farmhand.merge_files import PROCESSING, Together
-from manifest.chunks import cuts
 from manifest.splitting import Part
 from outputs.facts import ShardFacts
 from outputs.job import MergeReport
@@ -64,7 +63,7 @@ def processing(
 
 def _amounts(part: Part, good: set[int]) -> dict[str, dict[str, int]]:
     """Return the files and events that were asked for and are there, as far as they are known."""
-    pieces = list(enumerate(cuts(part.work, part.wanted, part.found), start=part.first))
+    pieces = list(enumerate(part.cuts(), start=part.first))
     there = [cut for index, cut in pieces if index in good]
     if part.found is None:
         return {"events": {"good": sum(cut.size for cut in there), "expected": part.count}}

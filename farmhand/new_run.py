@@ -19,8 +19,8 @@ from manifest.errors import UserError
 from manifest.header import SCHEMA, Header, Submission
 from manifest.layout import BLOCK, MANIFEST, blocks, is_nested
 from manifest.names import name_problem
+from manifest.resources import Resources
 from manifest.rows import Rows
-from manifest.spec import Resources
 from manifest.splitting import Row
 from manifest.store import Manifest, with_blocks, write_manifest
 from renderer.plan import Plan, plan_blocks
@@ -88,18 +88,15 @@ def _sweep(out_dir: str, run_id: str) -> None:
 
 def groups(plan: Plan) -> list[tuple[Resources, list[tuple[int, int]]]]:
     """Return shard spans [first, last) by resources: one submission each."""
-    found: list[tuple[Resources, list[tuple[int, int]]]] = []
+    found: dict[Resources, list[tuple[int, int]]] = {}
     for part in plan.parts:
-        mine = part.component.resources
-        resources = plan.spec.resources if mine is None else mine.over(plan.spec.resources)
-        span = (part.first, part.first + part.shards)
-        for other, spans in found:
-            if other == resources:
-                spans.append(span)
-                break
-        else:
-            found.append((resources, [span]))
-    return found
+        mine = part.component.resources or Resources()
+        first = part.first
+        for needs, shards in part.needs():
+            resources = (needs or Resources()).over(mine.over(plan.spec.resources))
+            found.setdefault(resources, []).append((first, first + shards))
+            first += shards
+    return list(found.items())
 
 
 def _rendered(plan: Plan, typed: Sequence[str]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def rebuild_manifest(run: str, path: str) -> None:
         )
         plans, results = [], []
         for block in plan_blocks(plan):
-            plans.append(SEPARATOR.join(map(plan_row, block)))
+            plans.append(SEPARATOR.join(plan_row(row, plan.point(row)) for row in block))
             results.append(SEPARATOR.join(map(first_result, block)))
         manifest = Manifest(path, header, Rows(plans, path), Rows(results, path))
         write_manifest(with_blocks(manifest, [None] * len(plans)))

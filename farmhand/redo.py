@@ -14,8 +14,8 @@ from farmhand.handed import Submitted
 from farmhand.select import latest_submission, not_started
 from farmhand.where import Condition
 from manifest.policy import Decision, decide
+from manifest.resources import Resources
 from manifest.rows import head_of, parse_row
-from manifest.spec import Resources
 from manifest.states import is_bad
 
 

@@ -19,6 +19,7 @@ from farmhand.spec_source import Source, read_source
 from farmhand.submissions import Way
 from farmhand.talk import give, give_json, say, short_path, some, warn
 from farmhand.tell_split import tell_split
+from manifest.points import told
 from manifest.splitting import Row
 from manifest.yaml_writer import dump_yaml
 from renderer.plan import Plan, make_plan
@@ -123,7 +124,8 @@ def show_split(plan: Plan, *, as_json: bool) -> None:
     give(f"{'shard':>7}  {'name':<{width}}  {'start':>10}  {'size':>8}  {'seed':>20}")
     for row in rows:
         seed = "-" if row.seed is None else str(row.seed)
-        give(f"{row.shard:>7}  {row.name:<{width}}  {row.start:>10}  {row.size:>8}  {seed:>20}")
+        line = f"{row.shard:>7}  {row.name:<{width}}  {row.start:>10}  {row.size:>8}  {seed:>20}"
+        give(f"{line}  {told(plan.point(row))}" if row.point else line)
     if plan.shards > len(rows):
         give(f"    ...  and {plan.shards - len(rows)} more, {plan.shards} in all")
     say("Nothing written (--dry-run).")
@@ -138,5 +140,6 @@ def _as_json(row: Row, plan: Plan) -> dict[str, Any]:
         "start": row.start,
         "size": row.size,
         "seed": row.seed,
+        **({"point": plan.point(row)} if row.point else {}),
         "files": [file.path for file in files],
     }

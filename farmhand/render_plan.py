@@ -9,6 +9,7 @@ import typer
 from farmhand.locate import JsonOption
 from farmhand.render import SpecArgument, show_split
 from farmhand.spec_source import read_source
+from farmhand.tell_split import tell_split
 from renderer.plan import make_plan
 
 
@@ -20,4 +21,6 @@ def verb(
 ) -> None:
     """Show how the work would be split; the same as render --dry-run."""
     source = read_source(spec, ctx.obj["words"], sets or [], {})
-    show_split(make_plan(source.spec, source.base), as_json=as_json)
+    plan = make_plan(source.spec, source.base)
+    tell_split(plan)
+    show_split(plan, as_json=as_json)

@@ -11,7 +11,7 @@ from farmhand.gather import Gathered
 from farmhand.redo import Group
 from farmhand.submissions import Way, new_submission, write_submission
 from manifest.header import Submission
-from manifest.spec import Resources
+from manifest.resources import Resources
 from manifest.store import write_manifest
 from renderer.submission import Written
 

@@ -22,7 +22,7 @@ from farmhand.unchanged import refuse_changes
 from manifest.errors import Refusal, UserError
 from manifest.header import Submission
 from manifest.layout import ranges
-from manifest.spec import Resources
+from manifest.resources import Resources
 from manifest.store import Manifest
 from manifest.units import format_duration, parse_bytes
 from reports.tally import tally

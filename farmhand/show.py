@@ -17,6 +17,7 @@ from farmhand.show_software import noted_lines, planned_lines, software_json
 from farmhand.talk import give, give_json
 from manifest.errors import UserError
 from manifest.layout import block_of
+from manifest.points import told
 from manifest.store import Manifest
 from manifest.units import format_bytes, format_duration
 
@@ -49,6 +50,8 @@ def verb(
         f"shard {index} ({plan['name']}): units {plan['start']} to "
         f"{plan['start'] + plan['size'] - 1}{seed}"
     )
+    if "point" in plan:
+        give(f"point {told(plan['point'])}")
     cause = f" ({result['cause']})" if result["cause"] else ""
     give(f"{result['state']}{cause}: {result['evidence']}")
     modes = {submission.id: submission.mode for submission in now.header.submissions}

@@ -14,7 +14,8 @@ from manifest.arrays import array_sizes
 from manifest.header import Submission
 from manifest.layout import is_nested, ranges
 from manifest.lsf_section import LsfHabits
-from manifest.spec import Resources, Spec
+from manifest.resources import Resources
+from manifest.spec import Spec
 from renderer.schedulers import SCHEDULERS
 from renderer.submission import Target, Written
 

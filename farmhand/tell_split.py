@@ -1,10 +1,11 @@
-"""What render says about components that are cut into chunks."""
+"""What render says about components that are cut into chunks, and about grids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from farmhand.talk import say, some, warn
+from farmhand.tell_points import tell_points
 from manifest.chunks import used_events
 from manifest.file_table import Found
 from manifest.splitting import Part
@@ -24,6 +25,9 @@ def tell_split(plan: Plan) -> None:
         say(f"... and {len(parts) - _MOST} components more")
     for text in _slips(plan.found):
         warn(text)
+    for part in plan.parts:
+        if part.points:
+            tell_points(part, part.points)
 
 
 def _line(part: Part) -> str:

@@ -84,7 +84,7 @@ def _of_attempt(
 
 def _counts_events(work: Work) -> bool:
     """Say whether the size of a shard is a number of events, or of files."""
-    return work.count is not None or work.per_range is not None
+    return not work.files or work.per_range is not None
 
 
 def _output_bytes(attempt: Attempt) -> int | None:

@@ -33,6 +33,10 @@ class Cut(NamedTuple):
     """Number of its files; 0: the work is not files."""
     first: int = 0
     """First event in its file, where files are cut by events."""
+    point: tuple[str, ...] = ()
+    """Values of the parameters, where the work is a grid."""
+    key: str = ""
+    """What its seed is made from, where that is not its number."""
 
 
 def total(work: Work, found: FileList | None) -> int:

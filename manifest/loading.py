@@ -18,11 +18,11 @@ from manifest.spec import Spec
 from manifest.tree import Absent
 
 # Here an empty value is an empty text, or something named and not told: never "not given".
-_KEPT_EMPTY = {"env", "params", "components", "inputs", "outputs", "timing"}
+_KEPT_EMPTY = {"env", "params", "components", "inputs", "outputs", "timing", "grid", "when"}
 
 _ITEMS = ("list", "begin each item with '- '")
 _KEYS = ("block of keys", None)
-_PYDANTIC = {"string_too_short": "nothing stands here"}
+_PYDANTIC = {"string_too_short": "nothing stands here", "too_short": "nothing stands here"}
 _WRONG_SHAPE = {"tuple_type": _ITEMS, "list_type": _ITEMS, "model_type": _KEYS, "dict_type": _KEYS}
 
 
@@ -127,6 +127,8 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     """Return the keys of the model at a place in the spec."""
     model: Any = Spec
     for part in location:
+        if isinstance(part, int):  # of a list, which stands for what is in it
+            continue
         model = _inside(model, part)
         if model is None:
             return list(Spec.model_fields)
@@ -151,6 +153,8 @@ def _model_in(annotation: Any, *, keep_mapping: bool = False) -> Any:  # noqa: A
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _model_in(typing.get_args(annotation)[0], keep_mapping=keep_mapping)
+    if origin is tuple:
+        return _model_in(typing.get_args(annotation)[0])
     if origin in (typing.Union, types.UnionType):
         found = [_model_in(arg, keep_mapping=keep_mapping) for arg in typing.get_args(annotation)]
         return next((item for item in found if item is not None), None)

@@ -7,7 +7,8 @@ from fractions import Fraction
 from itertools import takewhile
 from typing import Any
 
-from manifest.spec import Resources, Retry
+from manifest.resources import Resources
+from manifest.spec import Retry
 
 _AGAIN = {"node", "preempted", "vanished"}
 _COPIES = {"stage_in", "stage_out"}

@@ -11,6 +11,7 @@ from manifest.checks import Check, Frozen, MergeSpec, TextRule
 from manifest.htcondor_section import Htcondor
 from manifest.lsf_section import Lsf
 from manifest.names import SafeName
+from manifest.resources import Resources
 from manifest.slurm_section import Slurm
 from manifest.software import Bundle, Provenance
 from manifest.staging import Staging
@@ -57,24 +58,6 @@ class Output(Frozen):
     """Where the file is kept: a URL or an absolute path, with the shard in it."""
     companions: tuple[str, ...] = ()
     """Files that the command itself puts beside it there and that belong to it, by their names."""
-
-
-class Resources(Frozen):
-    """What one shard needs. What is left out is not asked for."""
-
-    cpus: int | None = Field(default=None, gt=0)
-    memory: Bytes | None = None
-    disk: Bytes | None = None
-    gpus: int | None = Field(default=None, gt=0)
-    walltime: Seconds | None = None
-    grace: Seconds | None = None
-    stop_signal: Literal["TERM", "INT", "HUP", "USR1", "USR2", "QUIT"] = "TERM"
-
-    def over(self, other: Resources | None) -> Resources:
-        """Return these resources with what they leave out taken from ``other``."""
-        if other is None:
-            return self
-        return other.model_copy(update={k: getattr(self, k) for k in self.model_fields_set})
 
 
 class Logs(Frozen):

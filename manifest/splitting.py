@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from manifest.chunks import FileList, cuts, number_of_shards, total
+from manifest.chunks import Cut, FileList, cuts, number_of_shards, total
 from manifest.errors import UserError
+from manifest.points import Points
+from manifest.resources import Resources
 from manifest.spec import Component, Spec
 from manifest.work import Seed, Work
 
@@ -36,6 +38,8 @@ class Row(NamedTuple):
     """Number of its files."""
     first: int = 0
     """First event in its file, where files are cut by events."""
+    point: tuple[str, ...] = ()
+    """Values of the parameters, where the work is a grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Part:
     """Shards that were asked for."""
     found: FileList | None = None
     """Its files."""
+    points: Points | None = None
+    """Its points, where the work is a grid."""
 
     @property
     def seed(self) -> Seed | None:
@@ -61,12 +67,20 @@ class Part:
     @property
     def count(self) -> int:
         """Return the units, files or events of this component."""
-        return total(self.work, self.found)
+        return self.points.count if self.points else total(self.work, self.found)
+
+    def cuts(self) -> Iterator[Cut]:
+        """Yield the work of its shards in order."""
+        return self.points.cuts() if self.points else cuts(self.work, self.wanted, self.found)
 
     @property
     def chunked(self) -> bool:
         """Return whether its shards are chunks of files; what is not split keeps its name."""
         return self.found is not None and (self.work.is_cut or self.shards > 1)
+
+    def needs(self) -> Iterator[tuple[Resources | None, int]]:
+        """Yield what consecutive shards need otherwise than their component, and how many."""
+        yield from self.points.needs() if self.points else [(None, self.shards)]
 
     def seed_range(self) -> tuple[int, int] | None:
         """Return [low, high) of the seeds that its units use, for base + start seeds."""
@@ -89,6 +103,11 @@ def plan_parts(spec: Spec, found: Mapping[str | None, FileList] | None = None) -
     first = 0
     for name, component in spec.parts():
         work, wanted = component.does, component.shards or spec.shards
+        if work.grid:
+            points = _points(name, component, spec)
+            parts.append(Part(name, component, first, points.shards, work, 1, points=points))
+            first += points.shards
+            continue
         files = (found or {}).get(name) if work.listed else None
         shards = number_of_shards(work, wanted, files)
         count = total(work, files)
@@ -112,6 +131,26 @@ def plan_parts(spec: Spec, found: Mapping[str | None, FileList] | None = None) -
     if spec.shard_name is None:
         _refuse_shared_names(parts)
     return parts
+
+
+def _points(name: str | None, component: Component, spec: Spec) -> Points:
+    """Work out the grid of a component."""
+    where = f"components.{name}.work" if name else "work"
+    asked = component.shards or (spec.shards if name is None else 1)
+    if asked > 1:
+        raise UserError(
+            "shards: does not say how a grid is split: each point is a shard",
+            where=f"components.{name}.shards" if name else "shards",
+            hint="leave it out; shards_per_point: divides the units of each point",
+        )
+    seed = component.does.seed
+    if seed is not None and seed.spawn is None:
+        raise UserError(
+            "base + start would give a point another seed whenever a point before it comes or goes",
+            where=f"{where}.seed",
+            hint=f"write seed: {{spawn: {seed.base}}}: then a seed follows from the point itself",
+        )
+    return Points(component.does, where)
 
 
 def _refuse_shared_seeds(parts: list[Part]) -> None:
@@ -172,7 +211,7 @@ def _spans(parts: list[Part]) -> list[tuple[int, int]]:
     return [span for part in parts if (span := part.seed_range())]
 
 
-def spawned_seed(seed: int, index: int, bits: int, attempt: int = 0) -> int:
+def spawned_seed(seed: int, index: int | str, bits: int, attempt: int = 0) -> int:
     """Return seed number ``index`` of the independent streams spawned from ``seed``.
 
     A keyed hash: neighbouring bases and indices share nothing, unlike base + index, where two
@@ -189,8 +228,8 @@ def rows(parts: list[Part]) -> Iterator[Row]:
     spawned: set[int] = set()
     spans = _spans(parts)
     for part in parts:
-        for number, cut in enumerate(cuts(part.work, part.wanted, part.found)):
-            seed = _seed(part, number, cut.start, spawned, spans)
+        for number, cut in enumerate(part.cuts()):
+            seed = _seed(part, cut.key or number, cut.start, spawned, spans)
             yield Row(
                 part.first + number,
                 _default_name(part, number),
@@ -202,11 +241,12 @@ def rows(parts: list[Part]) -> Iterator[Row]:
                 cut.file,
                 cut.files,
                 cut.first,
+                cut.point,
             )
 
 
 def _seed(
-    part: Part, number: int, start: int, spawned: set[int], spans: list[tuple[int, int]]
+    part: Part, number: int | str, start: int, spawned: set[int], spans: list[tuple[int, int]]
 ) -> int | None:
     if part.seed is None:
         return None
@@ -214,9 +254,11 @@ def _seed(
         return part.seed.base + start
     assert part.seed.spawn is not None  # noqa: S101 (Seed allows no third form)
     attempt = 0
-    while True:  # narrow seeds of many shards do collide; no two shards may share one
+    while (
+        True
+    ):  # narrow seeds of many shards do collide; no two shards may share one; 0 is the clock
         value = spawned_seed(part.seed.spawn, number, part.seed.bits, attempt)
-        if value not in spawned and not any(low <= value < high for low, high in spans):
+        if value and value not in spawned and not any(low <= value < high for low, high in spans):
             break
         attempt += 1
     spawned.add(value)

@@ -1,4 +1,4 @@
-"""What is to be done: a number of equal units, or files that are cut into chunks."""
+"""What is to be done: equal units, files that are cut into chunks, or the points of a grid."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from manifest.checks import Frozen
+from manifest.grid import GridWork
 
 LARGEST = (1 << 63) - 1  # base + start stays within the 64 bits of everybody's integers
 
@@ -130,8 +131,8 @@ class FileWork(Frozen):
         return bool(self._ways())
 
 
-class Work(FileWork):
-    """What is to be done in all: a number of units, or files."""
+class Work(FileWork, GridWork):
+    """What is to be done in all: a number of units, files, or the points of a grid."""
 
     count: int | None = Field(default=None, gt=0, le=LARGEST)
     """Number of equal units (toys, events) to divide."""
@@ -139,7 +140,8 @@ class Work(FileWork):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.count is None) == (not self.listed):
-            message = "say what the work is: exactly one of count:, files: and events:"
-            raise ValueError(message)
+        if [self.count is not None, bool(self.listed), bool(self.grid)].count(True) != 1:
+            message = "say what the work is: exactly one of count:, files:, events: and grid:"
+            hint = " (per_point: says how many units each point has)" if self.grid else ""
+            raise ValueError(message + hint)
         return self

@@ -8,10 +8,12 @@ ten times as long.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
 
 from manifest.errors import UserError
 from manifest.spec import MAX_WORD_BYTES
@@ -98,9 +100,9 @@ def _sh(value: object) -> str:
 
 ENVIRONMENT.filters["sh"] = _sh
 
-_FIELDS = ("head", "shard", "part", "work", "params")
-BlockRow = tuple[str, Any, Any, Any, Any]
-"""Ready text that begins the line, then the fields shard.*, part.*, work.* and params.*."""
+_FIELDS = ("head", "shard", "part", "work", "params", "point")
+BlockRow = tuple[str, Any, Any, Any, Any, Any]
+"""Ready text that begins the line, then the fields of each of these spaces."""
 
 
 class BlockTemplate:
@@ -154,9 +156,19 @@ class BlockTemplate:
                     ) from error
 
 
+class _Indexer(NodeTransformer):
+    """``space.name`` becomes ``space['name']``: a parameter may be called ``values`` or ``items``.
+
+    (The sandbox checks attributes, too, and slowly.)
+    """
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 (jinja2's name)
+        found = field_of(node)
+        if found:
+            return nodes.Getitem(nodes.Name(found.space, "load"), nodes.Const(found.name), "load")
+        return self.generic_visit(node)
+
+
 def _indexed(node: nodes.Expr) -> nodes.Expr:
-    """Return ``space.name`` as ``space['name']``: the sandbox checks attributes, and slowly."""
-    found = field_of(node)
-    if found:
-        return nodes.Getitem(nodes.Name(found.space, "load"), nodes.Const(found.name), "load")
-    return node
+    changed: nodes.Expr = _Indexer().visit(deepcopy(node))
+    return changed

@@ -12,7 +12,6 @@ from manifest.errors import UserError
 from manifest.event_names import expanded, is_event_pattern
 from manifest.file_table import Found, file_lists
 from manifest.layout import BLOCK
-from manifest.names import name_problem
 from manifest.spec import Spec
 from manifest.splitting import Part, Row, plan_parts, rows
 from renderer.block_template import BlockRow, BlockTemplate, Segments, segment_of
@@ -20,6 +19,8 @@ from renderer.companions import companion_words
 from renderer.component_files import find_files
 from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
+from renderer.named_rows import Namer
+from renderer.point_names import NameReader
 from renderer.staging import Stores, find_stores
 from renderer.words import EACH_FILE, Names, Runtime, Word, parse_word
 
@@ -61,10 +62,16 @@ class Plan:
     companions: dict[str, list[Word]] = field(default_factory=dict)
     """What lies beside the destinations of outputs and belongs to them."""
     shards: int = field(init=False)
+    _parameters: dict[str | None, tuple[str, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Count the shards."""
         self.shards = sum(part.shards for part in self.parts)
+        self._parameters = {part.name: part.points.names for part in self.parts if part.points}
+
+    def point(self, row: Row) -> dict[str, str]:
+        """Return the parameters of a shard's point; none where its work is no grid."""
+        return dict(zip(self._parameters.get(row.component, ()), row.point, strict=True))
 
 
 def make_plan(spec: Spec, base: str) -> Plan:
@@ -155,7 +162,7 @@ def _name_pattern(spec: Spec, names: Names, parts: list[Part]) -> Word | None:
         raise UserError(
             "a shard's name is made at the render and cannot use a variable of the job",
             where="shard_name",
-            hint="use shard.*, part.*, work.* and params.*",
+            hint="use shard.*, part.*, work.*, params.* and point.*",
         )
     return word
 
@@ -175,6 +182,7 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
             "part": PART_FIELDS,
             "work": [name for name in WORK_FIELDS if name != "seed" or not unseeded],
             "params": sorted(params),
+            "point": _parameters(parts),
             "inputs": list(spec.inputs),
             "outputs": list(spec.outputs),
             "chunk": tuple(field.name for field in CHUNK_WORDS) if by_files else (),
@@ -186,6 +194,12 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
     )
 
 
+def _parameters(parts: list[Part]) -> list[str]:
+    """Return the parameters that the points of all components have."""
+    names = [part.points.names if part.points else () for part in parts]
+    return [name for name in names[0] if all(name in others for others in names)]
+
+
 def _absent(parts: list[Part]) -> dict[tuple[str, str], str]:
     """Return what to do about fields that some components have and others lack."""
     found: dict[tuple[str, str], str] = {}
@@ -194,6 +208,10 @@ def _absent(parts: list[Part]) -> dict[tuple[str, str], str]:
         found |= {("chunk", field.name): hint for field in CHUNK_WORDS}
     for part in parts:
         owner = f"components.{part.name}." if part.name else ""
+        mine = part.points.names if part.points else ()
+        for name in {name for other in parts if other.points for name in other.points.names}:
+            if name not in mine:
+                found["point", name] = f"give it to '{part.name}' too: {owner}work.grid.{name}"
         if part.seed is None:
             hint = f"say {owner}work.seed: a number, or {{spawn: NUMBER}}"
             found |= {("shard", "seed"): hint, ("work", "seed"): hint}
@@ -226,35 +244,17 @@ def plan_blocks(plan: Plan) -> Iterator[list[Row]]:
     """Yield the rows, named as the spec says, in blocks of 1,000.
 
     Raises:
-        UserError: a name pattern gives an unsafe name, or one name twice.
+        UserError: a name pattern gives an unsafe name, one twice, or one that loses digits.
     """
     source = rows(plan.parts)
-    pattern = BlockTemplate([segment_of(plan.names)], quote=False) if plan.names else None
-    seen: set[str] = set()
+    if plan.names is None:
+        while block := list(islice(source, BLOCK)):
+            yield block
+        return
+    pattern = BlockTemplate([segment_of(plan.names)], quote=False)
+    namer = Namer(plan.parts, NameReader(plan.names), plan.point)
     while block := list(islice(source, BLOCK)):
-        if pattern:
-            block = _named(block, pattern, plan, seen)
-        yield block
-
-
-def _named(block: list[Row], pattern: BlockTemplate, plan: Plan, seen: set[str]) -> list[Row]:
-    texts = pattern.render(block_rows(block, plan, heads=False)).split("\n")[:-1]
-    if len(texts) != len(block):
-        raise UserError("a shard's name may not contain a line end", where="shard_name")
-    named = []
-    for row, name in zip(block, texts, strict=True):
-        problem = name_problem(name)
-        if problem:
-            raise UserError(f"shard {row.shard}: {problem}", where="shard_name")
-        if name in seen:
-            raise UserError(
-                f"two shards would be named '{name}' (shard {row.shard} is the second)",
-                where="shard_name",
-                hint="let the name contain {{ shard.index }} or everything that tells them apart",
-            )
-        seen.add(name)
-        named.append(row._replace(name=name))
-    return named
+        yield list(namer.named(block, pattern.render(block_rows(block, plan, heads=False))))
 
 
 def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[BlockRow]:
@@ -281,7 +281,7 @@ def block_rows(block: list[Row], plan: Plan, *, heads: bool = True) -> Iterator[
         if seed is not None:
             shard["seed"] = seed
         head = f"{name} {start} {size} {'-' if seed is None else seed}" if heads else ""
-        yield head, shard, {"index": number, "total": part.shards}, work, params
+        yield head, shard, {"index": number, "total": part.shards}, work, params, plan.point(row)
 
 
 def refuse_unsafe_path(path: str, where: str) -> None:

@@ -105,18 +105,19 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
             writer.write(f"stores/{number}", _store_lines(plan, block, stored))
         if plan.companions:
             writer.write(f"companions/{number}", _companion_lines(plan, block))
-        planned.append(SEPARATOR.join(map(plan_row, block)))
+        planned.append(SEPARATOR.join(plan_row(row, plan.point(row)) for row in block))
         results.append(SEPARATOR.join(map(first_result, block)))
     return writer.seal(), planned, results
 
 
-def plan_row(row: Row) -> bytes:
+def plan_row(row: Row, point: Mapping[str, str]) -> bytes:
     """Return a plan as its line in the manifest; names are safe and need no escape."""
     component = "null" if row.component is None else f'"{row.component}"'
     seed = "null" if row.seed is None else row.seed
+    told = f',"point":{orjson.dumps(point).decode()}' if point else ""
     return (
         f'{{"shard_index":{row.shard},"name":"{row.name}","component":{component},'
-        f'"start":{row.start},"size":{row.size},"seed":{seed}}}'
+        f'"start":{row.start},"size":{row.size},"seed":{seed}{told}}}'
     ).encode()
 
 

@@ -10,7 +10,8 @@ from typing import Protocol
 from manifest.header import Submission
 from manifest.layout import shard_dir
 from manifest.lsf_section import LsfHabits
-from manifest.spec import Resources, Spec
+from manifest.resources import Resources
+from manifest.spec import Spec
 
 
 def submission_folder(number: int) -> str:

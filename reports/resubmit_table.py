@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from manifest.layout import ranges
-from manifest.spec import Resources
+from manifest.resources import Resources
 from manifest.units import format_bytes, format_duration
 
 _RAISED = ("memory", "walltime", "disk")

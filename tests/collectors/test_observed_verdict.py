@@ -15,7 +15,8 @@ from collectors.slurm_observation import observation
 from collectors.slurm_rows import SlurmRow
 from collectors.verdicts import Limits, World, attempt_verdict, shard_verdict
 from manifest.policy import decide
-from manifest.spec import Resources, Retry
+from manifest.resources import Resources
+from manifest.spec import Retry
 from manifest.states import Verdict, allowed
 
 MB = 1 << 20

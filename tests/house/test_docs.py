@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, RootCheck
+from manifest.decimals import Range
+from manifest.grid import Exclusion, GridWork, Interval, Override
 from manifest.lsf_section import Lsf
 from manifest.software import Bundle, Provenance
+from manifest.resources import Resources
 from manifest.spec import (
     Component,
     Input,
     Logs,
     Output,
-    Resources,
     Retry,
     Spec,
 )
@@ -208,6 +210,7 @@ def test_every_key_of_a_spec_is_documented() -> None:
     models: list[type[BaseModel]] = [Spec, Work, Seed, Input, Output, Resources, Logs, Component]
     models += [Lsf, Phase, Retry, Check, JsonCheck, CsvCheck, RootCheck, MergeRule, MergeSpec]
     models += [Staging, Transfer, Bundle, Provenance]
+    models += [GridWork, Range, Interval, Exclusion, Override]
     for model in models:
         for name, field in model.model_fields.items():
             key = field.alias or name

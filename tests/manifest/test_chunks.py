@@ -123,7 +123,10 @@ def test_a_component_may_not_be_named_like_a_chunk_of_another() -> None:
         ({"files": ["a"], "work": {"count": 2}}, "exactly one of files:, events: and work:"),
         ({"files": ["a"], "split": 2, "shards": 3}, "shards: says how many chunks"),
         ({"files": ["a"], "tree": "t"}, "tree: is for events_per_chunk:"),
-        ({"work": {"files": ["a"], "count": 3}}, "exactly one of count:, files: and events:"),
+        (
+            {"work": {"files": ["a"], "count": 3}},
+            "exactly one of count:, files:, events: and grid:",
+        ),
         ({"files": ["a"], "split": 0}, "greater than 0"),
         ({"files": [{"command": []}]}, "at least 1 item"),
     ],

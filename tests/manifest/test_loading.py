@@ -5,7 +5,8 @@ import pytest
 from manifest.document import read_document
 from manifest.errors import UserError
 from manifest.loading import load_spec
-from manifest.spec import Resources, Spec
+from manifest.resources import Resources
+from manifest.spec import Spec
 
 HEAD = "name: n\nwork: {count: 10}\n"
 WHOLE = HEAD + "command: [run]\n"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from manifest.policy import decide
-from manifest.spec import Resources, Retry
+from manifest.resources import Resources
+from manifest.spec import Retry
 from manifest.states import CAUSES, STATES, allowed, is_bad
 
 GB = 1 << 30

@@ -11,7 +11,8 @@ import pytest
 
 from manifest.header import Submission
 from manifest.layout import parse_ranges
-from manifest.spec import Resources, Spec
+from manifest.resources import Resources
+from manifest.spec import Spec
 from renderer import htcondor as renderer
 from renderer.submission import Target, Written
 from tests.renderer.test_golden import GOLDEN, compare

@@ -72,7 +72,7 @@ def test_blocks_hold_a_thousand_shards_in_order(count: int, fewer: int) -> None:
 @pytest.mark.parametrize(
     ("more", "what", "where"),
     [
-        ({"shard_name": "x"}, "two shards would be named 'x' (shard 1 is", "shard_name"),
+        ({"shard_name": "x"}, "two shards would be named 'x': shard 0 and shard 1", "shard_name"),
         ({"shard_name": "{{ shard.index }}/x"}, "shard 0: '0/x' is not safe", "shard_name"),
         ({"shard_name": "{{ shard.index }}\n"}, "may not contain a line end", "shard_name"),
         ({"shard_name": "{{ attempt.dir }}x"}, "cannot use a variable of the job", "shard_name"),

@@ -12,7 +12,8 @@ from manifest.arrays import array_sizes
 from manifest.errors import UserError
 from manifest.header import Submission
 from manifest.layout import parse_ranges
-from manifest.spec import Resources, Spec
+from manifest.resources import Resources
+from manifest.spec import Spec
 from renderer import slurm as renderer
 from renderer.submission import Target, Written
 from tests.renderer.test_golden import GOLDEN, compare

@@ -102,9 +102,9 @@ def test_what_is_the_same_for_all_shards_is_rendered_once(text: str, becomes: st
     assert word(text).pieces == (becomes,)
 
 
-def row(index: int) -> tuple[str, Any, Any, Any, Any]:
+def row(index: int) -> tuple[str, Any, Any, Any, Any, Any]:
     shard = {"index": index, "total": 3, "name": f"s{index}", "start": index, "size": 1, "seed": 5}
-    return f"s{index} 0", shard, {}, {}, {}
+    return f"s{index} 0", shard, {}, {}, {}, {}
 
 
 def test_varying_stretches_become_positional_parameters() -> None:
