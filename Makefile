@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest
-QUICK := not slow and not registry and not slurm and not htcondor and not stores and not hadd
+QUICK := not slow and not registry and not slurm and not htcondor and not stores and not hadd and not pythia
 # Where `make slurm-up` and `make condor-up` put their instances
 SLURM_HOME := /tmp/farmhand-slurm
 CONDOR_HOME := /tmp/farmhand-condor
@@ -14,7 +14,7 @@ CONDOR_HOME := /tmp/farmhand-condor
 AROUND := benchmarks examples/unbinned-toys tests/conftest.py tests/house tests/clusters
 
 .PHONY: help demo test test-all test-long lint types bench docs clean again
-.PHONY: schedulers hadd slurm-up slurm-down condor-root condor-up condor-down
+.PHONY: schedulers hadd pythia slurm-up slurm-down condor-root condor-up condor-down
 help:
 	@echo "make demo       a toy study in 8 shards on this machine, from data to proof (2 minutes)"
 	@echo "make test       the tests that need no network and no root (a few minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-long  every test, with many more kill points and random cases"
 	@echo "make schedulers install what the tests need of schedulers and stores (test-all does it first)"
 	@echo "make hadd       install ROOT's hadd into .venv, 250 MB (test-all does it first)"
+	@echo "make pythia     install Pythia into .venv, 100 MB (test-all does it first)"
 	@echo "make slurm-up   a private SLURM to play with; make slurm-down stops it"
 	@echo "make condor-up  a private HTCondor pool to play with; make condor-down stops it"
 	@echo "make lint       ruff and the direction of imports"
@@ -36,10 +37,10 @@ demo: $(READY)
 test: $(READY)
 	@$(PYTEST) -n 2 -q -m "$(QUICK)"
 
-test-all: schedulers hadd lint types
+test-all: schedulers hadd pythia lint types
 	@$(PYTEST) -n 2 -q --no-skips
 
-test-long: schedulers hadd $(READY)
+test-long: schedulers hadd pythia $(READY)
 	@FARMHAND_LONG=1 $(PYTEST) -n 2 -q --no-skips
 
 lint: $(READY)
@@ -58,6 +59,9 @@ schedulers: condor-root
 
 hadd: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group hadd
+
+pythia: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group pythia
 
 slurm-up: $(READY)
 	@bash tests/clusters/install.sh

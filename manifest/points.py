@@ -199,6 +199,9 @@ class Points:
 
     def needs(self) -> Iterator[tuple[Resources | None, int]]:
         """Yield what consecutive shards need otherwise, and how many they are."""
+        if not any(rule.resources for rule in self._work.overrides):
+            yield None, self.shards
+            return
         for resources, group in groupby(
             (settings for _, settings in self._each()), key=lambda settings: settings.resources
         ):
