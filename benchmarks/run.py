@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.condor_log import condor_log_rows
 from benchmarks.destinations import destination_rows
+from benchmarks.grids import grid_rows
 from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
@@ -62,6 +63,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from software_rows(folder, arguments.jobs, times)
     yield from root_rows(folder, times)
     yield from timing_rows(folder, 1_000 if arguments.quick else 10_000, times)
+    yield from grid_rows(folder, 20 if arguments.quick else 100, times)
     for shards in arguments.shards:
         for scheduler in ("local", "slurm", "htcondor", "lsf"):
             yield from render_rows(folder, shards, times, scheduler)
