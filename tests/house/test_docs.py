@@ -16,8 +16,8 @@ from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, Ro
 from manifest.decimals import Range
 from manifest.grid import Exclusion, GridWork, Interval, Override
 from manifest.lsf_section import Lsf
-from manifest.software import Bundle, Provenance
 from manifest.resources import Resources
+from manifest.software import Bundle, Provenance
 from manifest.spec import (
     Component,
     Input,
