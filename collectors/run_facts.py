@@ -52,7 +52,12 @@ class RunFacts:
             count=part.count,
             base_seed=None if seed is None else seed.base,
             attempt=attempt,
+            params=self.params(row["component"]),
         )
+
+    def params(self, component: str | None) -> dict[str, str]:
+        """Return the parameters of a component."""
+        return {} if component is None else self.spec.components[component].params
 
     @property
     def stored(self) -> frozenset[str]:

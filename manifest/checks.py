@@ -97,16 +97,49 @@ Kind = Literal[
 ]
 
 
+SHARD_VALUE = re.compile(r"component|shard\.name|(params|point)\.(?P<name>.+)")
+"""Names of what is known of a shard, beside the columns of its tables."""
+
+
+class Recompute(Frozen):
+    """What computes again what does not add up."""
+
+    command: tuple[str, ...]
+    """Argument list; a word that is exactly ``{{ merge.input }}`` becomes the path of what was
+    put together, ``{{ merge.output }}`` that of what is to be written."""
+
+    @model_validator(mode="after")
+    def _reads_and_writes(self) -> Self:
+        for word in ("{{ merge.input }}", "{{ merge.output }}"):
+            if word not in self.command[1:]:
+                raise ValueError(f'the command needs a word that is exactly "{word}"')
+        return self
+
+
 class _Settings(Frozen):
     """What the kinds of merge can be told; each setting belongs to some of them."""
 
     key: tuple[str, ...] = ()
     """csv, json-lines: columns/fields that together must be unique over all shards."""
+    duplicates: Literal["refuse", "identical"] = "refuse"
+    """csv: what becomes of rows with one key; identical: one of them stays when all are the same,
+    byte for byte."""
+    order: Literal["plan", "key"] = "plan"
+    """csv: rows in the order of the shards, or of their keys (as texts)."""
     group_by: tuple[str, ...] = ()
-    """csv: one merged file for each value of these columns."""
-    source_column: str | None = None
-    """csv: a column added at the end with the name of the shard that a row came from."""
+    """csv: one merged file for each value of these columns, or of these values of shards."""
+    source_column: str | None = Field(default=None, min_length=1)
+    """csv: a column added at the end that says where a row came from."""
+    source: str = "shard.name"
+    """csv: the value of shards that stands in it."""
+    columns: Literal["same", "union"] = "same"
+    """csv: union: tables may lack columns that others have; theirs are empty."""
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    non_additive: tuple[str, ...] = ()
+    """csv, counters: columns (paths) that mean nothing once shards are put together."""
+    recompute: Recompute | None = None
+    drop: bool = False
+    """Leave them out."""
     same: bool = False
     """copy-first: refuse when the other files differ from the first, instead of warning."""
     command: tuple[str, ...] = ()
@@ -119,6 +152,16 @@ class _Settings(Frozen):
         for name, kinds in _SETTINGS.items():
             if name in self.model_fields_set and kind not in kinds:
                 raise ValueError(f"{name} is for {' and '.join(kinds)}, not for kind {kind}")
+        for name, needed in _NEEDED.items():
+            if name in self.model_fields_set and not getattr(self, needed):
+                raise ValueError(f"{name}: goes with {needed}:")
+        if self.recompute and self.drop:
+            raise ValueError("recompute: and drop: exclude each other")
+        named = {*self.key, *self.group_by}.intersection(self.non_additive)
+        if named:
+            raise ValueError(f"{named.pop()} cannot be non_additive and tell rows apart")
+        if not SHARD_VALUE.fullmatch(self.source):
+            raise ValueError("source: is component, shard.name, params.NAME or point.NAME")
         if kind == "command" and "{{ merge.output }}" not in self.command:
             raise ValueError('the command needs a word that is exactly "{{ merge.output }}"')
         return self
@@ -178,10 +221,25 @@ class MergeSpec(_Settings):
 
 _SETTINGS = {
     "key": ("csv", "json-lines"),
+    "duplicates": ("csv",),
+    "order": ("csv",),
     "group_by": ("csv",),
     "source_column": ("csv",),
+    "source": ("csv",),
+    "columns": ("csv",),
     "delimiter": ("csv",),
+    "non_additive": ("csv", "counters"),
+    "recompute": ("csv", "counters"),
+    "drop": ("csv", "counters"),
     "same": ("copy-first",),
     "command": ("command",),
 }
 """Setting of a merge -> the kinds that use it."""
+_NEEDED = {
+    "duplicates": "key",
+    "order": "key",
+    "source": "source_column",
+    "recompute": "non_additive",
+    "drop": "non_additive",
+}
+"""Setting -> another one without which it means nothing."""

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from manifest.errors import Refusal
 from outputs.counters_document import CountersError, read_counters, write_counters
+from outputs.counters_recompute import pruned, recompute_counters
 from outputs.job import MergeReport, added, finite, reading, refuse
+from outputs.json_document import ABSENT, look_up
+from outputs.non_additive import left_out, refuse_pooled
 from outputs.read_back import check_result
 from outputs.sidecar import publish_with_sidecar
 from outputs.staged import StagedFile
@@ -36,17 +39,21 @@ def merge(job: MergeJob) -> MergeReport:
         except CountersError as error:
             raise refuse(source, str(error)) from error
         parts.append({"bytes": len(data)})
-    total = _sum(trees, job.sources, "")
+    base = os.path.basename(job.target)
+    kept = _without(job, trees, base)
     name = job.sources[0].path
+    total = _sum(kept, job.sources, "")
     with StagedFile(job.target) as result:
         result.write(write_counters(total, name).encode("utf-8", "surrogatepass"))
         path = result.finish()
+        if job.spec.recompute is not None:
+            total = recompute_counters(job, path, base, total, name)
         with open(path, "rb") as file:
             if read_counters(file.read(), name) != total:
                 raise Refusal("not merged: the result does not read back as it was written")
         rows = _count(total)
         check_result(job, path, rows)
-        outputs = [{"path": os.path.basename(job.target), "bytes": result.size, "rows": rows}]
+        outputs = [{"path": base, "bytes": os.stat(path).st_size, "rows": rows}]
         sidecar = publish_with_sidecar(job, result, parts, outputs)
     return MergeReport(
         "counters",
@@ -54,8 +61,22 @@ def merge(job: MergeJob) -> MergeReport:
         len(job.sources),
         rows,
         [("counters", f"{rows:,}")],
+        tuple(left_out(job)),
         sidecar=sidecar,
     )
+
+
+def _without(job: MergeJob, trees: list[Tree], base: str) -> list[Tree]:
+    """Return the trees without what does not add up, where the spec says what becomes of it."""
+    spec = job.spec
+    refuse_pooled(job, base, len(trees))
+    for tree, source in zip(trees, job.sources, strict=True):
+        for path in spec.non_additive:
+            if look_up(tree, path) is ABSENT:
+                raise refuse(source, f"has no {path}, which merge.non_additive names")
+    if not (spec.drop or spec.recompute):
+        return trees
+    return [pruned(tree, spec.non_additive) for tree in trees]
 
 
 def _sum(trees: Sequence[Tree], sources: Sequence[Source], at: str) -> Tree:

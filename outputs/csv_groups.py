@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from outputs.job import refuse
+from outputs.shard_values import short
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from outputs.facts import Source
     from outputs.staged import StagedDirectory, StagedFile
 
@@ -20,57 +24,98 @@ _MEMORY = 16 << 20
 
 
 @dataclass(slots=True)
+class Tally:
+    """What went into one file."""
+
+    rows: int = 0
+    sources: set[int] = field(default_factory=set)
+    """Numbers of the sources that gave rows."""
+
+
+class Rows(Protocol):
+    """Takes the rows of the result."""
+
+    @property
+    def tallies(self) -> dict[str, Tally]:
+        """Return what went into each file, by its name."""
+
+    def add(self, group: tuple[str, ...], raw: bytes, number: int) -> None:
+        """Write one row of the source with this number."""
+
+    def finish(self) -> None:
+        """Bring everything to the disk."""
+
+    def path(self, name: str) -> str:
+        """Return where a finished file lies until it is published."""
+
+
 class OneFile:
     """All rows into one file."""
 
-    file: StagedFile
-    _begun: bool = False
+    def __init__(self, file: StagedFile, header: bytes) -> None:
+        """Write the header."""
+        self._file = file
+        self._tally = Tally()
+        self.tallies = {os.path.basename(file.target): self._tally}
+        file.write(header)
 
-    def begin(self, header: bytes) -> None:
-        """Write the header, once."""
-        if self.file.size == 0:
-            self.file.write(header)
-
-    def add(self, _values: list[str], raw: bytes, _source: Source) -> None:
+    def add(self, _group: tuple[str, ...], raw: bytes, number: int) -> None:
         """Write one row."""
-        self.file.write(raw)
+        self._tally.rows += 1
+        self._tally.sources.add(number)
+        self._file.write(raw)
+
+    def finish(self) -> None:
+        """Bring the file to the disk."""
+        self._file.finish()
+
+    def path(self, _name: str) -> str:
+        """Return where it lies until it is published."""
+        return self._file.path
 
 
 @dataclass(slots=True)
 class GroupedRows:
-    """Rows into ``<column>=<value>[,…].csv``, each file with the header."""
+    """Rows into ``<name>=<value>[,…].csv``, each file with the header."""
 
     folder: StagedDirectory
     columns: tuple[str, ...]
     suffix: str
-    rows: dict[str, int] = field(default_factory=dict)
-    """File name -> rows in it, in the order in which the values came up."""
+    header: bytes
+    sources: Sequence[Source]
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """In the order in which the values came up."""
     _names: dict[tuple[str, ...], str] = field(default_factory=dict)
     _owner: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _held: dict[str, bytearray] = field(default_factory=dict)
     _bytes: int = 0
-    _header: bytes = b""
 
-    def begin(self, header: bytes) -> None:
-        """Remember the header for the files to come."""
-        self._header = header
-
-    def add(self, values: list[str], raw: bytes, source: Source) -> None:
+    def add(self, group: tuple[str, ...], raw: bytes, number: int) -> None:
         """Write one row to the file of its values.
 
         Raises:
             Refusal: two values would get one file name, or the name is too long.
             UserError: the disk is full or gone.
         """
-        key = tuple(values)
-        name = self._names.get(key) or self._new_name(key, source)
-        self.rows[name] += 1
+        name = self._names.get(group) or self._new_name(group, self.sources[number])
+        tally = self.tallies[name]
+        tally.rows += 1
+        tally.sources.add(number)
         self._held.setdefault(name, bytearray()).extend(raw)
         self._bytes += len(raw)
         if self._bytes > _MEMORY:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def finish(self) -> None:
+        """Bring all files to the disk."""
+        self._flush()
+        self.folder.finish()
+
+    def path(self, name: str) -> str:
+        """Return where a file lies until it is published."""
+        return os.path.join(self.folder.path, name)
+
+    def _flush(self) -> None:
         """Append what is held back to its files."""
         for name, data in self._held.items():
             self.folder.append(name, bytes(data))
@@ -90,17 +135,17 @@ class GroupedRows:
                 f"of {', '.join(self.columns)} would both be written to {name}",
             )
         self._names[key] = name
-        self.rows[name] = 0
-        self._held[name] = bytearray(self._header)
+        self.tallies[name] = Tally()
+        self._held[name] = bytearray(self.header)
         return name
 
 
 def file_name(columns: tuple[str, ...], values: tuple[str, ...]) -> str:
     """Return a safe file name without a suffix.
 
-    >>> file_name(("mass", "flavour"), ("0.215", "mu/e"))
+    >>> file_name(("params.mass", "flavour"), ("0.215", "mu/e"))
     'mass=0.215,flavour=mu_e'
     """
-    pairs = zip(columns, values, strict=True)
+    pairs = zip(map(short, columns), values, strict=True)
     name = ",".join(f"{_UNSAFE.sub('_', c)}={_UNSAFE.sub('_', v)}" for c, v in pairs)
     return "_" + name[1:] if name.startswith((".", "-")) else name

@@ -6,6 +6,7 @@ Importing this module lifts csv's limit of 131,072 characters a field for the wh
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
@@ -112,3 +113,21 @@ def plain_table(file: BinaryIO, delimiter: str) -> tuple[list[str], int] | None:
         return None
     header = lines[0].decode("utf-8", "surrogateescape").split(delimiter)
     return header, len(lines) - 1
+
+
+def raw_fields(row: bytes, delimiter: bytes) -> list[bytes]:
+    """Split a row (without its line end) into fields as they stand in the file, quotes included.
+
+    >>> raw_fields(b'1,"a,b",', b",")
+    [b'1', b'"a,b"', b'']
+    """
+    if b'"' not in row:
+        return row.split(delimiter)
+    # A quote opens a field only where the field begins: elsewhere the csv module takes it as it is.
+    one = rb'(?:\A|%b)("(?:[^"]|"")*"|(?:(?!%b).)*)' % ((re.escape(delimiter),) * 2)
+    return re.findall(one, row, re.DOTALL)
+
+
+def without_end(raw: bytes) -> bytes:
+    """Return a row without its line end."""
+    return raw.removesuffix(b"\n").removesuffix(b"\r")

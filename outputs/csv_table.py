@@ -3,163 +3,135 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from manifest.errors import Refusal, UserError
-from outputs.csv_groups import GroupedRows, OneFile
-from outputs.csv_rows import Table, TableError
-from outputs.job import MergeReport, reading, refuse
+from outputs.csv_columns import Columns, opened, rows_of
+from outputs.csv_groups import GroupedRows, OneFile, Rows
+from outputs.csv_recompute import recompute_table
+from outputs.csv_rows import Table, TableError, without_end
+from outputs.job import MergeReport
 from outputs.keys import UniqueKeys
+from outputs.non_additive import left_out, refuse_pooled
+from outputs.proof import compact_ranges
 from outputs.read_back import check_result, unequal
 from outputs.sidecar import listed_files, publish_with_sidecar
 from outputs.staged import StagedDirectory, StagedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from outputs.facts import Source
+    from outputs.csv_columns import Shape
     from outputs.job import MergeJob
 
-
-@dataclass(slots=True)
-class _Pool:
-    """What the tables seen so far agree on."""
-
-    job: MergeJob
-    keys: UniqueKeys
-    header: list[str] | None = None
-    first: Source | None = None
-    newline: bytes = b"\n"
-    raw_header: bytes = b""
-    """The header line of the result."""
-    key_columns: list[int] = field(default_factory=list)
-    group_columns: list[int] = field(default_factory=list)
-
-    def agree(self, source: Source, table: Table) -> None:
-        """Take the first header, and refuse any other one."""
-        if self.header is None:
-            self._begin(source, table)
-        elif table.header != self.header:
-            first = self.first.label if self.first else "the others"
-            raise refuse(
-                source, f"the header is {_row(table.header)}; {first} has {_row(self.header)}"
-            )
-
-    def _begin(self, source: Source, table: Table) -> None:
-        spec = self.job.spec
-        self.header, self.first = table.header, source
-        if len(set(table.header)) < len(table.header) and (spec.key or spec.group_by):
-            raise refuse(source, f"two columns have one name: {_row(table.header)}")
-        if spec.source_column is not None and spec.source_column in table.header:
-            raise Refusal(
-                f"not merged: the tables already have a column {spec.source_column}",
-                where=source.shown,
-                hint="choose another merge.source_column",
-            )
-        for names, columns in ((spec.key, self.key_columns), (spec.group_by, self.group_columns)):
-            for name in names:
-                if name not in table.header:
-                    raise refuse(source, f"has no column {name}; it has {_row(table.header)}")
-                columns.append(table.header.index(name))
-        self.newline = b"\r\n" if table.raw_header.endswith(b"\r\n") else b"\n"
-        self.raw_header = self.finish_row(table.raw_header, spec.source_column)
-
-    def finish_row(self, raw: bytes, last: str | None) -> bytes:
-        """Return a row with the source column's value added and a newline at the end."""
-        bare = raw.removesuffix(b"\n").removesuffix(b"\r")
-        newline = raw[len(bare) :] or self.newline
-        if last is None:
-            return bare + newline
-        return bare + self.job.spec.delimiter.encode() + _quoted(last) + newline
+    Take = Callable[[int, int, Shape, list[str], bytes], None]
 
 
 def merge(job: MergeJob) -> MergeReport:
     """Merge the sources into one table, or into a directory of tables with ``group_by``.
 
     Raises:
-        Refusal: headers differ, a key is there twice, a table is damaged, names of groups clash.
+        Refusal: headers differ, a key is there twice, a table is damaged, names of groups clash,
+            columns that do not add up would be put together.
         UserError: the result cannot be written.
     """
-    pool = _Pool(job, UniqueKeys(job.spec.key))
+    columns = Columns(job)
     if job.spec.group_by:
-        return _merge_grouped(job, pool)
-    with StagedFile(job.target) as result:
-        parts = [_append(source, pool, OneFile(result)) for source in job.sources]
-        rows = sum(part["rows"] for part in parts)
-        path = result.finish()
-        _read_back(job, path, rows)
-        outputs = [{"path": os.path.basename(job.target), "bytes": result.size, "rows": rows}]
-        sidecar = publish_with_sidecar(job, result, parts, outputs)
-    return _report(job, pool, (job.target,), rows, sidecar)
+        _refuse_foreign_files(job.target)
+    with (
+        StagedDirectory(job.target) if job.spec.group_by else StagedFile(job.target) as result,
+        UniqueKeys(job) as keys,
+    ):
+        rows: Rows
+        if isinstance(result, StagedFile):
+            rows = OneFile(result, columns.first_line())
+        else:
+            rows = _grouped(job, columns, result)
+        parts = _WAYS[job.spec.order, job.spec.duplicates](job, columns, keys, rows)
+        rows.finish()
+        outputs = [_finished(job, rows, name) for name in rows.tallies]
+        told = _count(parts, rows, keys)
+        sidecar = publish_with_sidecar(job, result, parts, outputs, told)
+    return _report(job, columns, rows, told, sidecar)
 
 
-def _merge_grouped(job: MergeJob, pool: _Pool) -> MergeReport:
-    _refuse_foreign_files(job.target)
+def _grouped(job: MergeJob, columns: Columns, result: StagedDirectory) -> GroupedRows:
     suffix = job.spec.extension or ("tsv" if job.spec.delimiter == "\t" else "csv")
-    with StagedDirectory(job.target) as result:
-        groups = GroupedRows(result, job.spec.group_by, "." + suffix.lstrip("."))
-        parts = [_append(source, pool, groups) for source in job.sources]
-        groups.flush()
-        folder = result.finish()
-        for name, rows in groups.rows.items():
-            _read_back(job, os.path.join(folder, name), rows)
-        base = os.path.basename(os.path.abspath(job.target))
-        outputs = [
-            {
-                "path": f"{base}/{name}",
-                "bytes": os.stat(os.path.join(folder, name)).st_size,
-                "rows": rows,
-            }
-            for name, rows in groups.rows.items()
-        ]
-        sidecar = publish_with_sidecar(job, result, parts, outputs)
-    targets = tuple(os.path.join(job.target, name) for name in groups.rows)
-    return _report(job, pool, targets, sum(groups.rows.values()), sidecar)
+    line = columns.first_line()
+    return GroupedRows(result, job.spec.group_by, "." + suffix.lstrip("."), line, job.sources)
 
 
-def _append(source: Source, pool: _Pool, result: OneFile | GroupedRows) -> dict[str, int]:
-    """Copy one table; return its bytes and rows."""
-    spec, keys, rows = pool.job.spec, pool.keys, 0
-    last = source.facts.name if spec.source_column is not None else None
-    plain = last is None
-    with reading(source):
-        file = open(source.path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by the next with)
-    with file:
-        table = _open_table(source, file, spec.delimiter)
-        pool.agree(source, table)
-        result.begin(pool.raw_header)
-        for fields, raw in _rows(source, table):
-            rows += 1
-            if keys.names:
-                keys.add(tuple([fields[column] for column in pool.key_columns]), source)
-            whole = raw if plain and raw.endswith(b"\n") else pool.finish_row(raw, last)
-            result.add([fields[column] for column in pool.group_columns], whole, source)
-    return {"bytes": os.stat(source.path).st_size, "rows": rows}
+def _each(job: MergeJob, columns: Columns, take: Take) -> list[dict[str, int]]:
+    """Hand over every row of every source; return the bytes and rows of each."""
+    parts = []
+    for number, source in enumerate(job.sources):
+        row = 0
+        with opened(source, job.spec.delimiter) as table:
+            shape = columns.shape(source, table)
+            for row, (fields, raw) in enumerate(rows_of(source, table), start=1):
+                take(number, row, shape, fields, raw)
+        parts.append({"bytes": os.stat(source.path).st_size, "rows": row})
+    return parts
 
 
-def _open_table(source: Source, file: BinaryIO, delimiter: str) -> Table:
-    with reading(source):
-        try:
-            return Table(file, delimiter)
-        except TableError as error:
-            raise refuse(source, str(error)) from error
+def _as_they_come(
+    job: MergeJob, columns: Columns, keys: UniqueKeys, rows: Rows
+) -> list[dict[str, int]]:
+    def take(number: int, row: int, shape: Shape, fields: list[str], raw: bytes) -> None:
+        if shape.key_places:
+            keys.add(shape.key(fields), number, row)
+        rows.add(shape.group(fields), shape.result(raw), number)
+
+    parts = _each(job, columns, take)
+    keys.check()
+    return parts
 
 
-def _rows(source: Source, table: Table) -> Iterator[tuple[list[str], bytes]]:
-    rows = iter(table)
-    while True:
-        with reading(source):
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except TableError as error:
-                raise refuse(source, str(error)) from error
-        yield row
+def _without_doubles(
+    job: MergeJob, columns: Columns, keys: UniqueKeys, rows: Rows
+) -> list[dict[str, int]]:
+    """Read everything twice: which rows are there twice is known only at the end."""
+
+    def note(number: int, row: int, shape: Shape, fields: list[str], raw: bytes) -> None:
+        keys.add(shape.key(fields), number, row, shape.group(fields), without_end(raw))
+
+    def take(number: int, row: int, shape: Shape, fields: list[str], raw: bytes) -> None:
+        if (number, row) not in keys.doubled:
+            rows.add(shape.group(fields), shape.result(raw), number)
+
+    _each(job, columns, note)
+    keys.check()
+    return _each(job, columns, take)
 
 
-def _read_back(job: MergeJob, path: str, rows: int) -> None:
+def _by_key(job: MergeJob, columns: Columns, keys: UniqueKeys, rows: Rows) -> list[dict[str, int]]:
+    shapes: dict[int, Shape] = {}
+
+    def note(number: int, row: int, shape: Shape, fields: list[str], raw: bytes) -> None:
+        shapes[number] = shape
+        keys.add(shape.key(fields), number, row, shape.group(fields), without_end(raw))
+
+    parts = _each(job, columns, note)
+    for row in keys.unique():
+        rows.add(row.group, shapes[row.number].result(row.raw), row.number)
+    return parts
+
+
+_WAYS = {
+    ("plan", "refuse"): _as_they_come,
+    ("plan", "identical"): _without_doubles,
+    ("key", "refuse"): _by_key,
+    ("key", "identical"): _by_key,
+}
+"""``merge.order``, ``merge.duplicates`` -> how rows get into the result."""
+
+
+def _finished(job: MergeJob, rows: Rows, name: str) -> dict[str, Any]:
+    """Complete one file of the result, read it back, and return what there is to say of it."""
+    path, tally = rows.path(name), rows.tallies[name]
+    refuse_pooled(job, name, len(tally.sources))
+    if job.spec.recompute is not None:
+        recompute_table(job, path, name)
     with open(path, "rb") as file:
         try:
             found = sum(1 for _ in Table(file, job.spec.delimiter))
@@ -167,9 +139,30 @@ def _read_back(job: MergeJob, path: str, rows: int) -> None:
             raise Refusal(
                 f"not merged: the result does not read back as a table: {error}"
             ) from error
-    if found != rows:
-        raise unequal("rows", rows, found)
-    check_result(job, path, rows)
+    if found != tally.rows:
+        raise unequal("rows", tally.rows, found)
+    check_result(job, path, tally.rows)
+    base = os.path.basename(os.path.abspath(job.target))
+    return {
+        "path": f"{base}/{name}" if job.spec.group_by else name,
+        "bytes": os.stat(path).st_size,
+        "rows": tally.rows,
+        "shards": compact_ranges(job.sources[n].facts.index for n in tally.sources),
+    }
+
+
+def _count(parts: list[dict[str, int]], rows: Rows, keys: UniqueKeys) -> dict[str, Any]:
+    """Prove that all rows that were read are in the result, once.
+
+    Raises:
+        Refusal: some are not.
+    """
+    read = sum(part["rows"] for part in parts)
+    written = sum(tally.rows for tally in rows.tallies.values())
+    if read != written + len(keys.doubled):
+        raise unequal("rows", read - len(keys.doubled), written)
+    told: dict[str, Any] = {"read": read, "identical": len(keys.doubled), "written": written}
+    return {"rows": told} | ({"missing_keys": keys.missing} if keys.missing else {})
 
 
 def _refuse_foreign_files(target: str) -> None:
@@ -192,23 +185,31 @@ def _refuse_foreign_files(target: str) -> None:
 
 
 def _report(
-    job: MergeJob, pool: _Pool, targets: tuple[str, ...], rows: int, sidecar: str | None
+    job: MergeJob, columns: Columns, rows: Rows, told: dict[str, Any], sidecar: str | None
 ) -> MergeReport:
-    table = [("rows", f"{rows:,}"), ("columns", str(len(pool.header or ())))]
-    if job.spec.key:
-        table.append(("unique key", ", ".join(job.spec.key)))
-    if job.spec.group_by:
-        table.append(("files", f"{len(targets):,} by {', '.join(job.spec.group_by)}"))
-    return MergeReport("csv", targets, len(job.sources), rows, table, sidecar=sidecar)
-
-
-def _row(fields: list[str]) -> str:
-    shown = ", ".join(field.encode("utf-8", "replace").decode() for field in fields[:8])
-    return f"{shown}, …" if len(fields) > 8 else shown  # noqa: PLR2004 (as many as fit a line)
-
-
-def _quoted(value: str) -> bytes:
-    """Return one more field; quotes are doubled, everything that is not a plain word is quoted."""
-    if value and value.replace("_", "").replace("-", "").replace(".", "").isalnum():
-        return value.encode()
-    return b'"' + value.replace('"', '""').encode() + b'"'
+    spec, count = job.spec, told["rows"]
+    table = [
+        ("rows", f"{count['written']:,}"),
+        ("columns", str(len(columns.kept) + bool(spec.source_column))),
+    ]
+    warnings = list(left_out(job))
+    if spec.key:
+        table.append(("unique key", ", ".join(spec.key)))
+    if count["identical"]:
+        table.append(("left out", f"{count['identical']:,} rows that are there already"))
+    if keys := told.get("missing_keys"):
+        warnings.append(f"{len(keys)} of the planned keys are missing: {', '.join(keys[:5])}")
+    if not spec.group_by:
+        targets: tuple[str, ...] = (job.target,)
+    else:
+        targets = tuple(os.path.join(job.target, name) for name in rows.tallies)
+        table.append(("files", f"{len(targets):,} by {', '.join(spec.group_by)}"))
+    return MergeReport(
+        "csv",
+        targets,
+        len(job.sources),
+        count["written"],
+        table,
+        tuple(warnings),
+        sidecar=sidecar,
+    )

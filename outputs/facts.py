@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNPLANNED = -1
 """``ShardFacts.start`` of a file that farmhand did not plan (``merge --input FILE``)."""
@@ -27,6 +31,10 @@ class ShardFacts:
     base_seed: int | None
     attempt: str
     """Id of the accepted attempt; empty when there is none."""
+    params: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Parameters of the component."""
+    point: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Parameters of the grid's point."""
 
     @property
     def planned(self) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from manifest.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from manifest.checks import MergeSettings
     from outputs.command import RunCommand
@@ -31,6 +31,8 @@ class MergeJob:
     run_command: RunCommand | None = None
     sidecar: bool = True
     """Write ``<target>.merge.json``; not where somebody else keeps the provenance."""
+    expected: Collection[str] | None = None
+    """Keys that have to be there, and no others; None: whatever is there."""
     created_at_utc: str = field(
         default_factory=lambda: dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     )

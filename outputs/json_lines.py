@@ -27,9 +27,9 @@ def merge(job: MergeJob) -> MergeReport:
         Refusal: a line is not JSON, a key is missing or not unique, a source cannot be read.
         UserError: the result cannot be written.
     """
-    keys = UniqueKeys(job.spec.key)
-    with StagedFile(job.target) as result:
-        parts = [_append(source, result, keys) for source in job.sources]
+    with StagedFile(job.target) as result, UniqueKeys(job, _plain) as keys:
+        parts = [_append(source, n, result, keys) for n, source in enumerate(job.sources)]
+        keys.check()
         rows = sum(part["rows"] for part in parts)
         path = result.finish()
         found = _count(path)
@@ -44,18 +44,25 @@ def merge(job: MergeJob) -> MergeReport:
     return MergeReport("json-lines", (job.target,), len(job.sources), rows, table, sidecar=sidecar)
 
 
-def _append(source: Source, result: StagedFile, keys: UniqueKeys) -> dict[str, int]:
+def _plain(text: str) -> str:
+    """Return a JSON text's own text, or the JSON text of what is none."""
+    value = json.loads(text)
+    return value if isinstance(value, str) else text
+
+
+def _append(source: Source, number: int, result: StagedFile, keys: UniqueKeys) -> dict[str, int]:
     size = rows = 0
-    for number, line in enumerate(_lines(source), start=1):
+    names = keys.job.spec.key
+    for at, line in enumerate(_lines(source), start=1):
         size += len(line)
         bare = line.strip()
         if not bare:
             continue
         parsed = json_document.parse(bare)
         if parsed.problem:
-            raise refuse(source, f"line {number}: {parsed.problem}")
-        if keys.names:
-            keys.add(_key(source, number, parsed.document, keys), source)
+            raise refuse(source, f"line {at}: {parsed.problem}")
+        if names:
+            keys.add(_key(source, at, parsed.document, names), number, at)
         result.write(line if line.endswith(b"\n") else line + b"\n")
         rows += 1
     return {"bytes": size, "rows": rows}
@@ -73,10 +80,10 @@ def _lines(source: Source) -> Iterator[bytes]:
             yield line
 
 
-def _key(source: Source, number: int, document: object, keys: UniqueKeys) -> tuple[str, ...]:
+def _key(source: Source, number: int, document: object, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values of the key's fields as JSON texts."""
     values = []
-    for name in keys.names:
+    for name in names:
         value = json_document.look_up(document, name)
         if value is json_document.ABSENT:
             raise refuse(source, f"line {number} has no {name}, a field of the key")

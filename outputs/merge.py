@@ -22,7 +22,7 @@ from outputs import (
 from outputs.job import MergeJob, Merger, MergeReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from manifest.checks import MergeSettings
     from outputs.command import RunCommand
@@ -55,6 +55,7 @@ def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three hav
     allow_partial: bool = False,
     run_command: RunCommand | None = None,
     sidecar: bool = True,
+    expected: Iterable[str] | None = None,
 ) -> MergeReport:
     """Merge the accepted outputs into ``target``, which appears whole or not at all.
 
@@ -70,6 +71,8 @@ def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three hav
         allow_partial: files without a plan may leave gaps too.
         run_command: starts the command of kind ``command``, and hadd.
         sidecar: write the provenance beside the result.
+        expected: the values of ``merge.key`` that have to be there, and no others (items), where it
+            is one column; what is missing is named. None: nobody knows.
 
     Raises:
         Refusal: the answer is no; names the shards. Nothing was written.
@@ -99,6 +102,7 @@ def merge(  # noqa: PLR0913 (a merge is asked for in one call; all but three hav
         allow_partial=allow_partial or bool(missing),
         run_command=run_command,
         sidecar=sidecar,
+        expected=None if expected is None or len(spec.key) != 1 else frozenset(expected),
     )
     return KINDS[spec.kind].merge(job)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +13,7 @@ from outputs.job import missing_rows
 from outputs.staged import StagedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from outputs.facts import Source
     from outputs.job import MergeJob
@@ -34,6 +36,7 @@ def publish_with_sidecar(
     result: StagedFile | StagedDirectory,
     parts: Sequence[dict[str, int]],
     outputs: Sequence[dict[str, Any]],
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> str | None:
     """Publish a finished result together with its sidecar; return the sidecar's path.
 
@@ -44,6 +47,7 @@ def publish_with_sidecar(
         result: finished and read back.
         parts: for each source what it gave: ``bytes``, ``rows``.
         outputs: for each result file its ``path`` relative to the sidecar, and its counts.
+        told: what else there is to say of the whole.
 
     Raises:
         UserError: one of the two cannot be written.
@@ -52,12 +56,21 @@ def publish_with_sidecar(
         result.publish()
         return None
     with StagedFile(sidecar_path(job.target)) as sidecar:
-        document = _document(job, parts, outputs)
+        summed = [output | {"sha256": _sha256(result, output["path"])} for output in outputs]
+        document = _document(job, parts, summed) | dict(told)
         sidecar.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         sidecar.finish()
         result.publish()
         sidecar.publish()
         return sidecar.target
+
+
+def _sha256(result: StagedFile | StagedDirectory, name: str) -> str:
+    path = result.path
+    if os.path.isdir(path):
+        path = os.path.join(path, name.partition("/")[2])
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _document(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, RootCheck
 from manifest.decimals import Range
 from manifest.grid import Exclusion, GridWork, Interval, Override
+from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, Recompute, RootCheck
 from manifest.lsf_section import Lsf
 from manifest.resources import Resources
 from manifest.software import Bundle, Provenance
@@ -211,6 +211,7 @@ def test_every_key_of_a_spec_is_documented() -> None:
     models += [Lsf, Phase, Retry, Check, JsonCheck, CsvCheck, RootCheck, MergeRule, MergeSpec]
     models += [Staging, Transfer, Bundle, Provenance]
     models += [GridWork, Range, Interval, Exclusion, Override]
+    models += [Recompute]
     for model in models:
         for name, field in model.model_fields.items():
             key = field.alias or name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,12 @@ def test_events_are_added_and_efficiencies_worked_out_again(desk: Desk) -> None:
     assert report.rows == 3
     assert ("two jets", "100") in report.table
     assert desk.sidecar()["outputs"] == [
-        {"path": "merged.out", "bytes": len(desk.result()), "rows": 3}
+        {
+            "path": "merged.out",
+            "bytes": len(desk.result()),
+            "rows": 3,
+            "sha256": hashlib.sha256(desk.result()).hexdigest(),
+        }
     ]
 
 
