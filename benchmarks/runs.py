@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -86,6 +87,30 @@ def synthesised(folder: str, shards: int, run_id: str, *, outputs: bool) -> str:
     """Render a run, write what its jobs would have left behind, and return its directory."""
     run = rendered(folder, shards, run_id, outputs=outputs)
     _synthesise(run, *(["--outputs"] if outputs else []))
+    return run
+
+
+def synthesised_tables(folder: str, shards: int, rows: int, run_id: str) -> str:
+    """Render and collect a run whose shards have written a table each; the key is ``draw``."""
+    with open(write_spec(folder, shards, outputs=True), encoding="utf-8") as file:
+        spec = json.load(file)
+    spec["outputs"]["rows"] = "rows.csv"
+    spec["merge"]["key"] = ["draw"]
+    path = os.path.join(folder, f"tables-{shards}.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    render(path, folder, run_id)
+    run = os.path.join(folder, run_id)
+    _synthesise(run, "--outputs")
+    tables = glob.glob(os.path.join(run, "shards", "**", "rows.csv"), recursive=True)
+    for number, table in enumerate(tables):
+        first = number * rows
+        with open(table, "w", encoding="utf-8") as file:
+            file.write("shard,draw,value\n")
+            file.writelines(
+                f"{number},{draw},{draw / 7:.12f}\n" for draw in range(first, first + rows)
+            )
+    cost_of(["farmhand", "collect", "--in-place", run])
     return run
 
 

@@ -195,16 +195,11 @@ def rows_of(source: Source, table: Table) -> Iterator[tuple[list[str], bytes]]:
     Raises:
         Refusal: the table is damaged.
     """
-    rows = iter(table)
-    while True:
-        with reading(source):
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except TableError as error:
-                raise refuse(source, str(error)) from error
-        yield row
+    with reading(source):
+        try:
+            yield from table
+        except TableError as error:
+            raise refuse(source, str(error)) from error
 
 
 def shown(fields: list[str]) -> str:

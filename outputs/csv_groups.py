@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(r"[^\w.+=,-]", re.ASCII)
 _LONGEST = 200
 """Bytes of a file name, well below the 255 that filesystems allow."""
+_PIECE = 1 << 20
 _MEMORY = 16 << 20
 """Bytes of rows that are held back before they are appended to their files."""
 
@@ -57,21 +58,28 @@ class OneFile:
         self._file = file
         self._tally = Tally()
         self.tallies = {os.path.basename(file.target): self._tally}
-        file.write(header)
+        self._held = bytearray(header)
 
     def add(self, _group: tuple[str, ...], raw: bytes, number: int) -> None:
         """Write one row."""
         self._tally.rows += 1
         self._tally.sources.add(number)
-        self._file.write(raw)
+        self._held += raw
+        if len(self._held) > _PIECE:
+            self._flush()
 
     def finish(self) -> None:
         """Bring the file to the disk."""
+        self._flush()
         self._file.finish()
 
     def path(self, _name: str) -> str:
         """Return where it lies until it is published."""
         return self._file.path
+
+    def _flush(self) -> None:
+        self._file.write(bytes(self._held))
+        self._held.clear()
 
 
 @dataclass(slots=True)

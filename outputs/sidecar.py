@@ -58,11 +58,19 @@ def publish_with_sidecar(
     with StagedFile(sidecar_path(job.target)) as sidecar:
         summed = [output | {"sha256": _sha256(result, output["path"])} for output in outputs]
         document = _document(job, parts, summed) | dict(told)
+        if os.path.isdir(result.path):
+            # The list first, with the old names: killed in between, all that lies there is on it.
+            there = set(os.listdir(job.target)) if os.path.isdir(job.target) else set()
+            document["replaced"] = sorted(there.difference(_names(outputs)))
         sidecar.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         sidecar.finish()
-        result.publish()
-        sidecar.publish()
+        for one in (sidecar, result) if "replaced" in document else (result, sidecar):
+            one.publish()
         return sidecar.target
+
+
+def _names(outputs: Sequence[dict[str, Any]]) -> set[str]:
+    return {os.path.basename(output["path"]) for output in outputs}
 
 
 def _sha256(result: StagedFile | StagedDirectory, name: str) -> str:
@@ -113,6 +121,6 @@ def listed_files(target: str) -> set[str] | None:
     try:
         with open(sidecar_path(target), "rb") as file:
             document = orjson.loads(file.read())
-        return {os.path.basename(output["path"]) for output in document["outputs"]}
+        return _names(document["outputs"]).union(document.get("replaced", ()))
     except (OSError, ValueError, KeyError, TypeError):
         return None

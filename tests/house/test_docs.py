@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, Recompute, RootCheck
 from manifest.decimals import Range
 from manifest.grid import Exclusion, GridWork, Interval, Override
-from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, Recompute, RootCheck
 from manifest.lsf_section import Lsf
 from manifest.resources import Resources
 from manifest.software import Bundle, Provenance

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from tests.outputs.conftest import Desk
 
 TABLE = b"g,x\n" + b"".join(b"%d,aaaaaaaaaaaaaaaaaaaa\n" % (i % 3) for i in range(20_000))
+DISTINCT = b"g,x\n" + b"".join(b"%d,aaaaaaaaaaaaaaaaaaaa\n" % i for i in range(20_000))
 KINDS = [
     ("csv", {}, TABLE),
     ("csv", {"group_by": ["g"]}, TABLE),
+    ("csv", {"key": ["g", "x"], "order": "key", "duplicates": "identical"}, DISTINCT),
     ("text", {}, TABLE),
     ("json-lines", {}, b'"aaaaaaaaaaaaaaaaa"\n' * 20_000),
 ]
