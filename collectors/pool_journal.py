@@ -9,14 +9,15 @@ from typing import Any
 from collectors.records import Attempt, lines_of, new_attempt
 
 JOURNAL = os.path.join("logs", "pool.jsonl")
-_WHOLE = ("shard", "pid", "pid_start", "code")
+_WHOLE = {"ended": ("shard", "pid", "pid_start", "code"), "oom": ("shard", "pid", "pid_start")}
 _FACTS = ("code", "signal", "wall_s", "cpu_s", "peak_bytes", "time")
+_STRUCK = ("by", "bytes", "request", "why")
 
 _UNRECORDED = "pool."
 """How the ids of attempts begin that only the journal knows: no native id begins so."""
 
 Ends = dict[int, list[dict[str, Any]]]
-"""Shard -> how payloads that ran it ended."""
+"""Shard -> how payloads that ran it ended, and which were killed for their memory."""
 
 
 def read_journal(run: str, offset: int) -> tuple[Ends, int]:
@@ -33,7 +34,8 @@ def read_journal(run: str, offset: int) -> tuple[Ends, int]:
         return ends, offset
     whole = data[: data.rfind(b"\n") + 1]
     for line in lines_of(whole):
-        if line.get("event") == "ended" and all(type(line.get(key)) is int for key in _WHOLE):
+        needed = _WHOLE.get(str(line.get("event")))
+        if needed and all(type(line.get(key)) is int for key in needed):
             ends[line["shard"]].append(line)
     return ends, offset + len(whole)
 
@@ -53,9 +55,16 @@ def apply_ends(attempts: dict[str, Attempt], ends: list[dict[str, Any]]) -> None
                 pid=process[0],
                 pid_start=process[1],
                 boot=process[2],
-                ended=end.get("time"),
             )
-        _attach(attempt, {key: end.get(key) for key in _FACTS})
+        if end.get("event") == "oom":
+            facts: dict[str, Any] = {"oom": {key: end.get(key) for key in _STRUCK}}
+            peak = end.get("bytes"), "sampled"
+        else:
+            facts = {key: end.get(key) for key in _FACTS}
+            peak = end.get("peak_bytes"), end.get("peak_source") or "wait4"
+            if attempt["attempt"].startswith(_UNRECORDED):
+                attempt["ended"] = end.get("time")
+        _attach(attempt, facts, peak)
 
 
 def _recorded(attempts: dict[str, Attempt], process: tuple[Any, ...]) -> Attempt | None:
@@ -75,10 +84,13 @@ def _reunite(attempts: dict[str, Attempt]) -> None:
         alone = attempts[name]
         attempt = _recorded(attempts, (alone["pid"], alone["pid_start"], alone["boot"]))
         if attempt is not None:
-            _attach(attempt, attempts.pop(name)["pool"])
+            peak = alone["peak"] or {}
+            _attach(attempt, attempts.pop(name)["pool"], (peak.get("bytes"), peak.get("source")))
 
 
-def _attach(attempt: Attempt, pool: dict[str, Any]) -> None:
-    attempt["pool"] = pool
-    if attempt["peak"] is None and pool["peak_bytes"]:
-        attempt["peak"] = {"bytes": pool["peak_bytes"], "source": "wait4"}
+def _attach(attempt: Attempt, facts: dict[str, Any], peak: tuple[Any, Any]) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(_FACTS)
+    attempt["pool"] = {**nothing, **(attempt["pool"] or {}), **facts}
+    known, seen = peak[0], (attempt["peak"] or {}).get("bytes")
+    if type(known) is int and known > (seen if type(seen) is int else 0):
+        attempt["peak"] = {"bytes": known, "source": peak[1]}

@@ -183,7 +183,8 @@ def apply_record(attempt: Attempt, data: bytes, plan_id: str) -> None:
         elif event == "end" and attempt["ended"] is None:
             seen = attempt["peak"]
             attempt.update(_said(line, _END))
-            if type((attempt["peak"] or {}).get("bytes")) is not int:
+            told = (attempt["peak"] or {}).get("bytes")
+            if type(told) is not int or (seen and seen["bytes"] > told):
                 attempt["peak"] = seen  # by the pool, if its journal came first
             cause = line.get("cause")
             attempt["reported"] = cause if cause is None else str(cause)

@@ -14,7 +14,7 @@ from collectors.observed_verdict import (
 )
 from collectors.records import Attempt
 from collectors.stored_verdict import overwritten_by, stored_the_same, stored_verdict
-from collectors.words import signal_name, with_text
+from collectors.words import signal_name, struck_text, with_text
 from manifest.states import SEVERAL_GOOD, STORED_THE_SAME, Cause, State, Verdict
 from manifest.units import format_bytes, format_duration
 
@@ -29,6 +29,7 @@ _PAYLOAD_CODES = {
     94: "an output or the record could not be written",
     95: "stopped before it started",
 }
+_KILLED = 137  # 128 + SIGKILL
 _COMMAND_CODES = {126: "cannot be executed", 127: "not found"}
 
 
@@ -123,7 +124,9 @@ def _recorded_verdict(attempt: Attempt, world: World) -> Verdict:
 def _open_verdict(attempt: Attempt, world: World) -> Verdict:
     tail = with_text(world.tail(attempt))
     pool = attempt["pool"]
-    if pool is not None:
+    if pool is not None and pool.get("code") is not None:
+        if oom := pool.get("oom"):
+            return Verdict("lost", "oom", f"{struck_text(oom)}; no end record")
         how = f"killed by {signal_name(pool['signal'])}" if pool["signal"] else "gone"
         cause: Cause = "signal" if pool["signal"] else "vanished"
         return Verdict("lost", cause, f"the payload was {how} and left no end record{tail}")
@@ -158,6 +161,8 @@ def _unrecorded(attempt: Attempt) -> Verdict:
         text = "its record has an end, but no start that can be read"
         return Verdict("unknown", "disagree", text)
     code = pool.get("code")
+    if oom := pool.get("oom"):
+        return Verdict("lost", "oom", f"{struck_text(oom)}; no record")
     if pool.get("signal"):
         return Verdict(
             "lost", "signal", f"killed by {signal_name(pool['signal'])} before its first record"
@@ -193,6 +198,8 @@ def _failure(attempt: Attempt, code: int, world: World) -> Verdict:
     timeout = _timeout(attempt, code, limits)
     if timeout is not None:
         return timeout
+    if code == _KILLED and (oom := (attempt["pool"] or {}).get("oom")):
+        return Verdict("failed", "oom", struck_text(oom))
     if reported == "cancelled":
         by = f" by {signal_name(attempt['stopped_by'])}" if attempt["stopped_by"] else ""
         return Verdict("cancelled", "cancelled", f"stopped{by}{with_text(note)}")
@@ -215,7 +222,9 @@ def _failure(attempt: Attempt, code: int, world: World) -> Verdict:
     if name == "SIGKILL" and peak and limits.memory and peak >= _NEAR * limits.memory:
         need = f"peak {format_bytes(peak)}, request {format_bytes(limits.memory)}"
         return Verdict("failed", "oom", f"killed by SIGKILL, {need}")
-    return Verdict("failed", "signal", f"killed by {name} ({text}){with_text(tail)}")
+    here = name == "SIGKILL" and attempt["scheduler"] == "local"
+    hint = "; by hand, or for want of memory: nothing here says which" if here else ""
+    return Verdict("failed", "signal", f"killed by {name} ({text}){with_text(tail)}{hint}")
 
 
 def _timeout(attempt: Attempt, code: int, limits: Limits) -> Verdict | None:

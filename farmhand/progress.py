@@ -15,11 +15,13 @@ _SLOW_SHARDS = 2000  # below this a bar would only flicker
 class Bar:
     """A bar on stderr while it is a terminal; ``update`` costs nothing elsewhere."""
 
-    def __init__(self, label: str, total: int, *, quiet_below: int = 0, eta: bool = False) -> None:
-        """Prepare; nothing is drawn before ``__enter__``."""
+    def __init__(
+        self, label: str, total: int, *, quiet_below: int = 0, narrow: bool = False
+    ) -> None:
+        """Prepare; nothing is drawn before ``__enter__``. ``narrow`` leaves room for a note."""
         self._label = label
         self._total = total
-        self._eta = eta
+        self._narrow = narrow
         self._shown = sys.stderr.isatty() and total > quiet_below
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
@@ -34,14 +36,11 @@ class Bar:
                 Progress,
                 TextColumn,
                 TimeElapsedColumn,
-                TimeRemainingColumn,
             )
 
-            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-            columns += [TimeElapsedColumn()]
-            if self._eta:
-                columns += [TextColumn("ETA"), TimeRemainingColumn()]
-            columns += [TextColumn("{task.fields[note]}")]
+            bar = BarColumn(bar_width=10 if self._narrow else 40)
+            columns = [TextColumn("{task.description}"), bar, MofNCompleteColumn()]
+            columns += [TimeElapsedColumn(), TextColumn("{task.fields[note]}")]
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
             self._progress.start()
             self._bar = self._progress.add_task(self._label, total=self._total, note="")

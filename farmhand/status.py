@@ -10,6 +10,7 @@ from farmhand.asking import Asking
 from farmhand.at_stores import stores_json, tell_stores
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.pool_status import read_status, status_lines
 from farmhand.talk import give, give_json
 from farmhand.watch import watch
 from manifest.errors import UserError
@@ -42,6 +43,7 @@ def verb(
     gathered = gather(folder, path, asking=Asking())
     now = gathered.manifest
     counted = tally(now)
+    pool = read_status(folder)
     if as_json:
         give_json(
             {
@@ -50,9 +52,12 @@ def verb(
                 "succeeded": counted.succeeded,
                 "states": dict(counted.states),
                 "bad": len(counted.bad),
+                **({"pool": pool} if pool else {}),
                 **stores_json(gathered.stores),
             }
         )
         return
     give(f"{now.header.run_id}: {counted.text()}")
+    for line in status_lines(pool, folder) if pool else ():
+        give(line)
     tell_stores(gathered.stores)

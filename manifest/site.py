@@ -63,13 +63,26 @@ class LsfSite(LsfHabits):
     version: str | None = None
 
 
+class LocalSite(Frozen):
+    """What a pool on this machine may use; what is left out follows from the machine."""
+
+    jobs: int | None = Field(default=None, gt=0)
+    """Shards at a time."""
+    memory: Bytes | None = Field(default=None, gt=0)
+    """For all shards together."""
+
+
 class Site(Frozen):
     """All of a profile, one section a scheduler."""
 
     slurm: SlurmSite = SlurmSite()
     lsf: LsfSite = LsfSite()
+    local: LocalSite = LocalSite()
     transfers: Transfers = Field(default_factory=dict)
     """Commands that move files, by the scheme of a URL, where farmhand's own do not suit."""
+
+
+_SECTIONS: dict[str, type[Frozen]] = {"lsf": LsfSite, "local": LocalSite}
 
 
 def site_path() -> str:
@@ -168,8 +181,8 @@ def _explain(error: ValidationError, document: Document) -> UserError:
 def _known_keys(place: tuple[str | int, ...]) -> list[str]:
     """Return the keys of the block that the last part of a place stands in."""
     models: list[type[Frozen]] = [Site, SlurmSite, SlurmPartition, SlurmPartition]
-    if place[0] == "lsf":
-        models[1] = LsfSite
+    if place[0] in _SECTIONS:
+        models[1] = _SECTIONS[str(place[0])]
     elif place[0] == "transfers":
         models[1:] = [Transfer] * 3
     return list(models[min(len(place), 4) - 1].model_fields)

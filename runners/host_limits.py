@@ -40,11 +40,11 @@ def host_limits(root: str = "/") -> HostLimits:
 
 def _quotas(root: str) -> Iterator[float]:
     """Yield cores allowed by each group above this process that limits them."""
-    for group in _groups(root, ""):
-        words = (_text(f"{group}/cpu.max") or "max").split()
+    for group in control_groups(root, ""):
+        words = (text_of(f"{group}/cpu.max") or "max").split()
         if words[0] != "max":
             yield int(words[0]) / int(words[1])
-    for group in _groups(root, "cpu"):
+    for group in control_groups(root, "cpu"):
         quota = _number(f"{group}/cpu.cfs_quota_us")
         period = _number(f"{group}/cpu.cfs_period_us")
         if quota is not None and period and quota > 0:
@@ -57,15 +57,15 @@ def _free(root: str) -> Iterator[int]:
         ("", "memory.max", "memory.current", "inactive_file"),
         ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        for group in _groups(root, kind):
+        for group in control_groups(root, kind):
             limit = _number(f"{group}/{limit_name}")
             if limit is not None:
                 used = _number(f"{group}/{usage_name}") or 0
-                cached = _field(_text(f"{group}/memory.stat") or "", cache_name) or 0
+                cached = field_of(text_of(f"{group}/memory.stat") or "", cache_name) or 0
                 yield max(0, limit - max(0, used - cached))
 
 
-def _groups(root: str, controller: str) -> Iterator[str]:
+def control_groups(root: str, controller: str) -> Iterator[str]:
     """Yield this process's group directories, leaf first, of a v1 controller or ("") of v2."""
     path = _own_group(root, controller)
     mount = _mount(root, controller)
@@ -80,7 +80,7 @@ def _groups(root: str, controller: str) -> Iterator[str]:
 
 
 def _own_group(root: str, controller: str) -> str | None:
-    for line in (_text(os.path.join(root, "proc/self/cgroup")) or "").splitlines():
+    for line in (text_of(os.path.join(root, "proc/self/cgroup")) or "").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "" if controller == "" else controller in controllers.split(","):
             return path
@@ -89,7 +89,7 @@ def _own_group(root: str, controller: str) -> str | None:
 
 def _mount(root: str, controller: str) -> tuple[str, str] | None:
     """Return the root within the hierarchy and the mount point, from mountinfo (proc(5))."""
-    for line in (_text(os.path.join(root, "proc/self/mountinfo")) or "").splitlines():
+    for line in (text_of(os.path.join(root, "proc/self/mountinfo")) or "").splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
         if kind == ("cgroup" if controller else "cgroup2") and (
@@ -101,11 +101,12 @@ def _mount(root: str, controller: str) -> tuple[str, str] | None:
 
 
 def _available(root: str) -> int | None:
-    kilobytes = _field(_text(os.path.join(root, "proc/meminfo")) or "", "MemAvailable:")
+    kilobytes = field_of(text_of(os.path.join(root, "proc/meminfo")) or "", "MemAvailable:")
     return None if kilobytes is None else kilobytes * 1024
 
 
-def _field(text: str, name: str) -> int | None:
+def field_of(text: str, name: str) -> int | None:
+    """Return the number behind a name at the start of a line."""
     for line in text.splitlines():
         words = line.split()
         if words and words[0] == name:
@@ -114,11 +115,12 @@ def _field(text: str, name: str) -> int | None:
 
 
 def _number(path: str) -> int | None:
-    text = (_text(path) or "").strip()
+    text = (text_of(path) or "").strip()
     return int(text) if text.lstrip("-").isdecimal() else None
 
 
-def _text(path: str) -> str | None:
+def text_of(path: str) -> str | None:
+    """Return the text of a file; None where it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Ask(NamedTuple):
+    """What a job asks for; no memory: not said."""
+
+    cpus: int = 1
+    memory: int | None = None
+
+
+NOTHING_SAID = Ask()
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +25,7 @@ class Job:
 
     shard: int
     argv: tuple[str, ...]
+    ask: Ask = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +35,16 @@ class Adopted:
     shard: int
     pid: int
     pid_start: int
+    ask: Ask = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a job's payload ended.
 
-    ``status`` is wait(2)'s word, ``code`` the exit code or 128 + signal; ``peak_bytes`` is the
-    largest resident set of the payload or a process below it, None where it is not known: the
-    kernel hands the pool's own size down to its children, so smaller peaks do not show.
+    ``status`` is wait(2)'s word, ``code`` the exit code or 128 + signal. ``peak_bytes`` is the
+    largest resident set of one process (``peak_source`` wait4), or what all of the job's processes
+    were seen to hold together where that is more (sampled); None where neither is known.
     """
 
     shard: int
@@ -39,7 +54,21 @@ class Ended:
     wall_s: float
     cpu_s: float
     peak_bytes: int | None
+    peak_source: str | None
     started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a pool sees of itself while it runs; memory by process id of the payload."""
+
+    in_use: Mapping[int, int]
+    peaks: Mapping[int, int]
+    adopted: frozenset[int] = frozenset()
+    """Process ids of the adopted payloads that live."""
+    waiting: str | None = None
+    """Why a job that would have a slot waits."""
+    stopping: bool = False
 
 
 class Listener(Protocol):
@@ -51,8 +80,11 @@ class Listener(Protocol):
     def ended(self, ended: Ended) -> None:
         """A payload ended; its slot is filled again after this call."""
 
-    def tick(self) -> None:
+    def tick(self, seen: Seen) -> None:
         """Time passed; called at least every 0.25 s, whether or not something ends."""
+
+    def told(self, text: str) -> None:
+        """Take note of what the pool did of its own accord."""
 
 
 @dataclass(frozen=True, slots=True)

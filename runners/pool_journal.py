@@ -1,16 +1,19 @@
 """What the pool saw of its children, one JSON line each: evidence that no payload can write itself.
 
 Line: ``{"v":1,"event":"ended","shard":0,"pid":1,"pid_start":2,"boot":"…","host":"…","code":0,
-"signal":null,"wall_s":0.1,"cpu_s":0.1,"peak_bytes":null,"time":1700000000.1}``. ``code`` is the
-exit code or 128 + ``signal``; ``time`` is the end in seconds since the epoch; ``peak_bytes`` is
-null where it is not known.
+"signal":null,"wall_s":0.1,"cpu_s":0.1,"peak_bytes":null,"peak_source":null,
+"time":1700000000.1}``. ``code`` is the exit code or 128 + ``signal``; ``time`` is the end in
+seconds since the epoch; ``peak_bytes`` is null where it is not known. A job killed for its memory
+has a line of its own, written first:
+``{"v":1,"event":"oom",…,"by":"pool","bytes":2,"request":1,"why":"…"}``.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -19,6 +22,7 @@ from runners.processes import boot_id
 
 if TYPE_CHECKING:
     from runners.job import Ended
+    from runners.memory_guard import Struck
 
 _KEPT_BYTES = 64 << 20  # of lines that cannot be written now, about 250,000
 
@@ -66,8 +70,18 @@ class PoolJournal:
             "wall_s": round(ended.wall_s, 6),
             "cpu_s": round(ended.cpu_s, 6),
             "peak_bytes": ended.peak_bytes,
+            "peak_source": ended.peak_source,
             "time": round(time, 3),
         }
+        self._add(line)
+
+    def struck(self, shard: int, pid: int, pid_start: int, struck: Struck) -> None:
+        """Write that a job is about to be killed for its memory, or was."""
+        line = {"v": 1, "event": "oom", "shard": shard, "pid": pid, "pid_start": pid_start}
+        self._add(line | self._constant | asdict(struck))
+        self.flush()
+
+    def _add(self, line: dict[str, Any]) -> None:
         if len(self._pending) < _KEPT_BYTES:
             self._pending += orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
         else:

@@ -68,7 +68,7 @@ def parse_stat(stat: bytes) -> tuple[str, int, int, int]:
 
 def start_ticks(pid: int) -> int | None:
     """Return when the process was started, in clock ticks since boot; None: no such process."""
-    stat = _read(f"/proc/{pid}/stat")
+    stat = read_bytes(f"/proc/{pid}/stat")
     return parse_stat(stat)[3] if stat else None
 
 
@@ -76,7 +76,7 @@ def alive(pid: int, pid_start: int, boot: str) -> bool:
     """Tell whether this very process, of this very boot, still runs; a zombie does not."""
     if boot != boot_id() or pid <= 0:
         return False
-    stat = _read(f"/proc/{pid}/stat")
+    stat = read_bytes(f"/proc/{pid}/stat")
     if not stat:
         return False
     state, _, _, started = parse_stat(stat)
@@ -179,7 +179,7 @@ def _payloads(seen: Sequence[Process]) -> list[Payload]:
 
 
 def _process(pid: int, root: str) -> Process | None:
-    stat = _read(f"/proc/{pid}/stat")
+    stat = read_bytes(f"/proc/{pid}/stat")
     if not stat:
         return None
     state, parent, session, started = parse_stat(stat)
@@ -192,7 +192,7 @@ def _process(pid: int, root: str) -> Process | None:
 
 
 def _attempt(pid: int, root: str) -> tuple[str | None, int | None]:
-    environ = b"\0" + (_read(f"/proc/{pid}/environ") or b"")
+    environ = b"\0" + (read_bytes(f"/proc/{pid}/environ") or b"")
     attempt = _variable(environ, b"FARMHAND_ATTEMPT")
     if attempt is None or not _below(attempt, root):
         return None, None
@@ -208,7 +208,7 @@ def _command_line(pid: int, stat: bytes) -> bytes:
     """
     flags = int(stat[stat.rindex(b")") + 2 :].split()[6])
     for _ in range(_LOOKS):
-        line = _read(f"/proc/{pid}/cmdline")
+        line = read_bytes(f"/proc/{pid}/cmdline")
         if line or line is None or flags & _KERNEL_THREAD:
             return line or b""
         time.sleep(_LOOK_S)
@@ -266,7 +266,7 @@ def _own_pids() -> Iterator[int]:
             yield int(name)
 
 
-def _read(path: str) -> bytes | None:
+def read_bytes(path: str) -> bytes | None:
     """Return the file's bytes; None when the process is gone or may not be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

@@ -27,10 +27,17 @@ class Running:
     begun: float
 
     def ended(
-        self, pid: int, status: int, usage: resource.struct_rusage, peaks: PeakFloor
+        self,
+        pid: int,
+        status: int,
+        usage: resource.struct_rusage,
+        peaks: PeakFloor,
+        sampled: int | None,
     ) -> Ended:
-        """Return how it ended, from what wait4(2) said."""
+        """Return how it ended, from what wait4(2) said; `sampled`: the most it was seen to hold."""
         by_signal = os.WIFSIGNALED(status)
+        waited = peaks.known(usage.ru_maxrss * 1024)
+        together = sampled is not None and sampled > (waited or 0)
         return Ended(
             shard=self.job.shard,
             pid=pid,
@@ -38,6 +45,7 @@ class Running:
             code=_BY_SIGNAL + os.WTERMSIG(status) if by_signal else os.WEXITSTATUS(status),
             wall_s=time.monotonic() - self.begun,
             cpu_s=usage.ru_utime + usage.ru_stime,
-            peak_bytes=peaks.known(usage.ru_maxrss * 1024),
+            peak_bytes=sampled if together else waited,
+            peak_source="sampled" if together else "wait4" if waited else None,
             started_at=self.started_at,
         )

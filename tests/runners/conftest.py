@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from runners.pool import Ended, Job, PoolResult, run_pool
+from runners.job import Ended, Job, PoolResult, Seen
+from runners.pool import run_pool
 from runners.processes import attempt_processes, processes
+from runners.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +44,8 @@ class Listening:
     began: list[Job] = field(default_factory=list)
     over: list[Ended] = field(default_factory=list)
     ticks: list[float] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    seen: Seen | None = None
     on_start: Callable[[Job, int], None] = lambda _job, _pid: None
     on_tick: Callable[[], None] = lambda: None
 
@@ -52,7 +56,11 @@ class Listening:
     def ended(self, ended: Ended) -> None:
         self.over.append(ended)
 
-    def tick(self) -> None:
+    def told(self, text: str) -> None:
+        self.remarks.append(text)
+
+    def tick(self, seen: Seen) -> None:
+        self.seen = seen
         self.ticks.append(time.monotonic())
         self.on_tick()
 
@@ -74,7 +82,7 @@ class StandInRun:
         return Job(shards[0], ("bash", f"{self.path}/plan/shard.sh", *words))
 
     def pool(
-        self, jobs: Iterator[Job], total: int, slots: int, listener: Listening, **more: Any
+        self, jobs: Iterator[Job], total: int, room: Room | int, listener: Listening, **more: Any
     ) -> PoolResult:
         options: dict[str, Any] = {
             "log_path": f"{self.path}/pool.log",
@@ -82,13 +90,16 @@ class StandInRun:
             "check_space": lambda: None,
             "stop_grace_s": 1.0,
         }
-        return run_pool(
-            jobs, total, slots, run_dir=self.path, listener=listener, **(options | more)
-        )
+        room = Room(jobs=room) if isinstance(room, int) else room
+        return run_pool(jobs, total, room, run_dir=self.path, listener=listener, **(options | more))
 
     @contextmanager
-    def drive(self, shards: int, slots: int, grace_s: float) -> Iterator[subprocess.Popen[str]]:
-        argv = [sys.executable, str(HERE / "pool_driver.py"), self.path]
+    def drive(
+        self, shards: int, slots: int, grace_s: float, inside: str | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Run the pool in a process of its own; `inside`: cgroup.procs of a group for it."""
+        enter = ["bash", "-c", f'echo $$ >{inside}; exec "$@"', "in"] if inside else []
+        argv = [*enter, sys.executable, str(HERE / "pool_driver.py"), self.path]
         with subprocess.Popen(
             [*argv, str(shards), str(slots), str(grace_s)],
             env={**os.environ, "PYTHONPATH": str(REPO)},

@@ -15,9 +15,11 @@ import orjson
 
 from manifest.errors import UserError
 from runners.ending import end_orphans
-from runners.pool import Adopted, Ended, Job, run_pool
+from runners.job import Adopted, Ended, Job, Seen
+from runners.pool import run_pool
 from runners.pool_lock import PoolLock
 from runners.processes import live_payloads
+from runners.room import Room
 
 WORDS = ("p", "1", "local", "-", "0", "0")
 
@@ -27,7 +29,9 @@ class Silent:
 
     def ended(self, ended: Ended) -> None: ...
 
-    def tick(self) -> None: ...
+    def tick(self, seen: Seen) -> None: ...
+
+    def told(self, text: str) -> None: ...
 
 
 def succeeded(run_dir: str) -> set[int]:
@@ -55,7 +59,7 @@ def main() -> int:
             result = run_pool(
                 jobs,
                 len(left),
-                int(slots),
+                Room(jobs=int(slots)),
                 run_dir=run_dir,
                 log_path=f"{run_dir}/pool.log",
                 journal_path=f"{run_dir}/pool.jsonl",

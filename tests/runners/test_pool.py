@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from manifest.errors import UserError
-from runners.pool import Adopted, Job, PoolResult
+from runners.job import Adopted, Job, PoolResult
 from runners.processes import alive, boot_id, start_ticks
 
 

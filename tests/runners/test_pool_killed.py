@@ -22,8 +22,12 @@ def ends(run: Any) -> Counter[int]:
 def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
     run: Any, until: Any, moment: str
 ) -> None:
-    # Two lengths: whenever one ends, another is in the middle.
-    run.command("sleep $((FARMHAND_SHARD_INDEX % 2)).6\n")
+    # Whenever one ends, another is in the middle: odd ones wait for the second pool.
+    go = Path(run.path, "go")
+    run.command(
+        "sleep 0.6; ((FARMHAND_SHARD_INDEX % 2)) || exit 0\n"
+        f"until [[ -e {go} ]]; do sleep 0.02; done\n"
+    )
     moments = {
         "payload": lambda: live_payloads(run.path),  # perhaps before its start record
         "record": lambda: len(run.records()) == 2,
@@ -36,6 +40,8 @@ def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
         first.wait()
     assert run.living()
     with run.drive(SHARDS, 2, 5) as second:
+        until(lambda: caught(second.pid), "its gate")  # what lives has been adopted by then
+        go.touch()
         assert second.wait(30) == 0
     assert not Path(run.path, "overlaps").exists()
     assert ends(run) == dict.fromkeys(range(SHARDS), 1)

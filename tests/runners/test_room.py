@@ -5,7 +5,8 @@ import pytest
 
 from manifest.errors import Refusal, UserError
 from runners.host_limits import HostLimits, host_limits
-from runners.slots import choose_slots
+from runners.job import Ask
+from runners.room import Room, refuse_unfit, room_here
 
 GB = 1 << 30
 
@@ -14,50 +15,63 @@ def limits(cores: int, gigabytes: float | None) -> HostLimits:
     return HostLimits(cores, None if gigabytes is None else int(gigabytes * GB))
 
 
-def test_cores_decide_and_the_reason_names_both() -> None:
-    slots = choose_slots(cpus=1, memory=2 * GB, limits=limits(2, 22))
-    assert (slots.count, slots.why) == (2, "2 cores, 1 a job; 22 GB free would allow 11")
-    assert slots.warning is None
-
-
-def test_memory_decides_when_it_is_scarcer() -> None:
-    slots = choose_slots(cpus=1, memory=2 * GB, limits=limits(8, 7))
-    assert (slots.count, slots.why) == (3, "7 GB free, 2 GB a job; 8 cores, 1 a job")
+def test_cores_and_memory_both_count_and_the_reason_names_them() -> None:
+    room = room_here(limits=limits(2, 22))
+    assert room == Room(None, 2, 22 * GB, "free by MemAvailable", watched=True)
+    two = Ask(1, 2 * GB)
+    assert room.at_once(two) == 2
+    text = "2 at a time (2 cores; 22 GB free by MemAvailable, 2 GB a job)"
+    assert room.text([two]) == text
+    scarce = room_here(limits=limits(8, 7))
+    assert scarce.at_once(two) == 3
+    assert scarce.text([two, Ask(1, 7 * GB)]).startswith("1 to 3 at a time (8 cores; 7 GB free")
 
 
 @pytest.mark.parametrize(
     ("cores", "reserve", "cpus", "count"), [(8, 0, 1, 8), (8, 2, 1, 6), (8, 1, 2, 3), (4, 0, 4, 1)]
 )
 def test_cores_less_reserved_by_request(cores: int, reserve: int, cpus: int, count: int) -> None:
-    slots = choose_slots(cpus=cpus, reserve_cores=reserve, limits=limits(cores, None))
-    assert slots.count == count
+    room = room_here(reserve_cores=reserve, limits=limits(cores, None))
+    assert room.at_once(Ask(cpus)) == count
 
 
-def test_a_number_of_jobs_wins_and_warns_when_memory_does_not_allow_it() -> None:
-    slots = choose_slots(memory=4 * GB, jobs=6, limits=limits(2, 9))
-    assert slots.count == 6
-    assert slots.warning == (
-        "6 jobs of 4 GB ask for more than the 9 GB that are free (MemAvailable): 2 would fit"
+def test_a_number_of_jobs_stands_for_the_cores_and_memory_still_counts() -> None:
+    room = room_here(jobs=6, limits=limits(2, 9))
+    asks = Ask(1, GB), Ask(1, 4 * GB), Ask()
+    assert [room.at_once(ask) for ask in asks] == [6, 2, 6]
+
+
+def test_a_given_memory_wins_over_what_is_free_and_nobody_watches_the_machine() -> None:
+    room = room_here(memory=40 * GB, limits=limits(8, 3))
+    assert (room.memory, room.watched) == (40 * GB, False)
+    assert room_here(in_use=2 * GB, limits=limits(8, 3)).memory == 5 * GB
+
+
+def test_what_can_never_start_is_refused_with_all_numbers_and_the_others_named() -> None:
+    names = {shard: f"s{shard}" for shard in range(4)}
+    asks = {0: Ask(1, GB), 1: Ask(1, 4 * GB), 2: Ask(1, GB), 3: Ask(1, GB)}
+    with pytest.raises(Refusal) as refused:
+        refuse_unfit(asks, room_here(limits=limits(2, 3)), names)
+    assert str(refused.value.what) == (
+        "nothing was started: shard 1 (s1) asks for up to 4 GB of memory, and the pool has 3 GB "
+        "(free by MemAvailable)"
     )
-    assert choose_slots(memory=4 * GB, jobs=2, limits=limits(2, 9)).warning is None
-
-
-def test_nothing_fits_is_refused_with_the_numbers() -> None:
-    with pytest.raises(Refusal, match="each asks 4 cores, 2 cores") as by_cores:
-        choose_slots(cpus=4, limits=limits(2, 22))
-    assert by_cores.value.hint is not None
-    assert "--jobs 1" in by_cores.value.hint
-    with pytest.raises(Refusal, match="2 cores less 2 reserved"):
-        choose_slots(reserve_cores=2, limits=limits(2, 22))
-    with pytest.raises(Refusal, match="each asks 4 GB of memory, 3 GB are free"):
-        choose_slots(memory=4 * GB, limits=limits(2, 3))
+    assert refused.value.hint is not None
+    assert refused.value.hint.startswith("run the others: --shards 0,2-3; ")
+    refuse_unfit(asks, room_here(memory=4 * GB, limits=limits(2, 3)), names)
+    wide = {0: Ask(4), 1: Ask(4)}
+    with pytest.raises(Refusal, match=r"2 shards .0-1. ask for up to 4 cores"):
+        refuse_unfit(wide, room_here(limits=limits(2, 3)), names)
+    refuse_unfit(wide, room_here(jobs=1, limits=limits(2, 3)), names)
 
 
 def test_numbers_without_sense_are_the_users_mistake() -> None:
-    for jobs, reserve in ((0, 0), (None, -1)):
+    for jobs, reserve, memory in ((0, 0, None), (None, -1, None), (None, 0, 0)):
         with pytest.raises(UserError) as error:
-            choose_slots(jobs=jobs, reserve_cores=reserve, limits=limits(2, 3))
+            room_here(jobs=jobs, reserve_cores=reserve, memory=memory, limits=limits(2, 3))
         assert error.value.exit_code == 2
+    with pytest.raises(Refusal, match="2 cores less 2 reserved"):
+        room_here(reserve_cores=2, limits=limits(2, 22))
 
 
 def host(root: Path, group: str, mountinfo: str, files: dict[str, str]) -> str:
