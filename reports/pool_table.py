@@ -15,6 +15,8 @@ from reports.spread import quantile
 _KINDS = 40
 """Rows shown; of more, those with failures come first."""
 _NAME = 26
+_CELLS = 45
+"""Characters that the numbers of a row take."""
 
 
 @dataclass(slots=True)
@@ -101,9 +103,9 @@ def outcome_lines(found: Outcome, least: Mapping[str, int | None], width: int) -
         width: of the terminal.
     """
     width = max(width, 40)
-    column = min(_NAME, max([len("kind"), *map(len, found.kinds)]))
+    column = min(_NAME, max([len("kind"), *map(len, found.kinds)]), max(8, width - _CELLS))
     head = ("shards", "good", "tries", "median", "longest", "output")
-    lines = [_line("kind", column, head, "failed")]
+    lines = [_line("kind", column, head, "failed")[:width].rstrip()]
     ordered = sorted(found.kinds.items(), key=lambda item: not item[1].causes)
     for name, kind in ordered[:_KINDS] if len(ordered) > _KINDS else found.kinds.items():
         lines += _kind_lines(name, kind, column, width)

@@ -216,3 +216,33 @@ def test_an_entry_belongs_to_its_very_process() -> None:
     }
     apply_ends(attempts, [SAW])
     assert [attempt["pool"] is not None for attempt in attempts.values()] == [False, False, True]
+
+
+STRUCK = {
+    "v": 1, "event": "oom", "shard": 0, "pid": 7, "pid_start": 8, "boot": "b", "host": "n1",
+    "by": "pool", "bytes": 3 << 30, "request": 2 << 30, "why": "only 9 MB were free",
+}  # fmt: skip
+
+
+def test_a_job_killed_for_its_memory_is_oom_whichever_line_comes_first() -> None:
+    found = []
+    for ends in ([STRUCK, SAW], [SAW, STRUCK], [STRUCK]):
+        attempt = applied(RECORD)
+        for line in ends:  # one at a time, as a fold while it runs sees them
+            apply_ends({"1.2.a": attempt}, [line])
+        found.append(judged(attempt))
+        assert attempt["peak"] == {"bytes": 3 << 30, "source": "sampled"}
+        text = "peak 3 GB > request 2 GB: killed by the pool, only 9 MB were free"
+        assert attempt["evidence"] == text
+    assert found == [("failed", "oom")] * 3
+
+
+def test_it_runs_until_its_end_is_seen_and_success_outlives_the_kill() -> None:
+    attempt = {**new_attempt("1.2.a"), "pid": 7, "pid_start": 8, "boot": "b", "started": 1.0}
+    apply_ends({"1.2.a": attempt}, [STRUCK])
+    assert judged(attempt)[0] != "lost", "the payload lives on to write how it ended"
+    good = {**attempt, "ended": 2.0, "exit_code": 0, "outputs": []}
+    assert judged(good) == ("succeeded", None)
+    unrecorded: dict[str, Attempt] = {}
+    apply_ends(unrecorded, [STRUCK, {**SAW, "code": 137}])
+    assert judged(unrecorded["pool.7.8"]) == ("lost", "oom")

@@ -18,7 +18,7 @@ def ends(run: Any) -> Counter[int]:
     return Counter(r[0]["shard"] for r in run.records() if len(r) > 1 and r[1]["exit_code"] == 0)
 
 
-@pytest.mark.parametrize("moment", ["payload", "record", "one end", "three ends"])
+@pytest.mark.parametrize("moment", ["payload", "record", "one end", "two ends"])
 def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
     run: Any, until: Any, moment: str
 ) -> None:
@@ -32,7 +32,7 @@ def test_after_kill_9_the_next_pool_finishes_and_nothing_runs_twice(
         "payload": lambda: live_payloads(run.path),  # perhaps before its start record
         "record": lambda: len(run.records()) == 2,
         "one end": lambda: sum(ends(run).values()) >= 1,
-        "three ends": lambda: sum(ends(run).values()) >= 3,
+        "two ends": lambda: sum(ends(run).values()) >= 2,
     }
     with run.drive(SHARDS, 2, 5) as first:
         until(moments[moment], moment)
