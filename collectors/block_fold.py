@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from collectors import output_evidence
+from collectors.by_item import is_weighed, item_shards
 from collectors.observed_verdict import NFS_LAG_S
 from collectors.observing import apply_observed, is_final, is_recorded
 from collectors.pool_journal import Ends, apply_ends
@@ -72,6 +73,7 @@ class BlockFold:
         """Return the block's rows."""
         listed, strangers = self._by_shard(names, len(plans))
         paths = self.facts.output_paths(self.number)
+        self.items = item_shards(self.facts, self.number)
         settled = accounted = True
         due: Due = []
         touched: list[tuple[int, dict[str, Any], dict[str, Attempt]]] = []
@@ -89,12 +91,16 @@ class BlockFold:
             for observed in self.outside.observed:
                 apply_observed(attempts, index, observed)
             self._seek_ends(attempts, index)
+            if self.items and not recheck and is_weighed(attempts, known_attempts(row, self.path)):
+                accounted = accounted and all(map(is_final, attempts.values()))
+                continue
             plan = parse_row(plans[position], self.path)
             due += self._due(plan, attempts, paths[position] if paths else None, recheck=recheck)
             touched.append((position, plan, attempts))
         output_evidence.check_all(self.facts, due)
         for position, plan, attempts in touched:
-            rows[position], final = self._result(plan, attempts, old[position])
+            shown = (paths[position] if paths else self.facts.fixed_paths) or {}
+            rows[position], final = self._result(plan, attempts, old[position], shown)
             settled = settled and final
             accounted = accounted and all(map(is_final, attempts.values()))
         known = digest(names) if settled and not self.unreadable else None
@@ -165,7 +171,7 @@ class BlockFold:
                 )
 
     def _result(
-        self, plan: dict[str, Any], attempts: dict[str, Attempt], old: bytes
+        self, plan: dict[str, Any], attempts: dict[str, Attempt], old: bytes, paths: dict[str, str]
     ) -> tuple[bytes, bool]:
         ordered = sorted(attempts.values(), key=when)
         final = True
@@ -179,7 +185,11 @@ class BlockFold:
             attempt["cause"] = verdict.cause
             attempt["evidence"] = verdict.evidence
             final = final and self._is_over(attempt) and verdict.state != "unknown"
-        verdict, accepted = shard_verdict(ordered)
+        if self.items is None:
+            verdict, accepted = shard_verdict(ordered)
+        else:
+            shard = self.items.of(plan["shard_index"] - self.number * BLOCK)
+            verdict, accepted = shard.verdict(ordered, paths)
         row = orjson.dumps(
             {
                 "shard_index": plan["shard_index"],

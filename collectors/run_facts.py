@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,12 @@ from pydantic import ValidationError
 
 from manifest.errors import UserError
 from manifest.file_table import Found, file_lists, read_table
+from manifest.item_table import read_counts
 from manifest.layout import BLOCK, is_nested
 from manifest.spec import Spec
 from manifest.splitting import Part, plan_parts
 from outputs.facts import ShardFacts
+from outputs.item_rows import ItemTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class RunFacts:
     shards: int
     found: Found
     """The files of its components."""
+    items: Mapping[str | None, int]
+    """How many items its components have."""
     fixed_paths: dict[str, str] | None
     """Output paths by name when all shards share them, else None: see ``output_paths``."""
 
@@ -58,6 +63,11 @@ class RunFacts:
     def params(self, component: str | None) -> dict[str, str]:
         """Return the parameters of a component."""
         return {} if component is None else self.spec.components[component].params
+
+    def item_table(self, output: str, path: str, *, whole: bool) -> ItemTable:
+        """Return the table at ``path`` of an output whose rows say which item they belong to."""
+        delimiter = self.spec.delimiter_of(output)
+        return ItemTable(path, self.spec.item_columns[output], delimiter, whole)
 
     @property
     def stored(self) -> frozenset[str]:
@@ -115,11 +125,12 @@ def read_facts(run: str) -> RunFacts:
     except ValidationError as error:
         raise _damaged(error.errors()[0]["msg"], path) from error
     found = read_table(run)
-    parts = {part.name: part for part in plan_parts(spec, file_lists(found))}
+    items = read_counts(run)
+    parts = {part.name: part for part in plan_parts(spec, file_lists(found), items)}
     fixed: dict[str, str] | None = {name: out.path for name, out in spec.outputs.items()}
     if os.path.isdir(os.path.join(run, "plan", "outputs")):
         fixed = None
-    return RunFacts(run, spec, parts, sum(p.shards for p in parts.values()), found, fixed)
+    return RunFacts(run, spec, parts, sum(p.shards for p in parts.values()), found, items, fixed)
 
 
 def _damaged(why: str, path: str) -> UserError:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from collectors.by_item import ended_well
 from collectors.records import known_attempts
 from collectors.run_facts import RunFacts
 from farmhand.talk import short_path, some
@@ -28,6 +29,8 @@ class Accepted:
     """The attempt's directory, relative to the run."""
     outputs: dict[str, dict[str, Any]]
     """Name of an output -> its entry in the manifest."""
+    whole: bool = True
+    """Whether it ended well, and not only some of its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ def _attempts(
             outputs = {
                 output["name"]: output for output in attempt["outputs"] or [] if output["path"]
             }
-            yield Accepted(facts.shard(plan, attempt["attempt"]), attempt["dir"], outputs)
+            whole = ended_well(attempt)
+            yield Accepted(facts.shard(plan, attempt["attempt"]), attempt["dir"], outputs, whole)
 
 
 def _only_elsewhere(run: str, entry: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from farmhand.input_changes import refuse_changed_inputs
 from farmhand.merge_accepted import Accepted, harvest
+from farmhand.merge_items import pooled
 from farmhand.merge_request import Outcome, Request
 from farmhand.talk import short_path, warn
 from farmhand.unchanged import refuse_changed_plan
@@ -40,10 +41,24 @@ def merge_whole(request: Request) -> Outcome:
     facts, settings = request.facts, request.spec.settings()
     wanted = request.spec.output or next(iter(facts.spec.outputs))
     found = harvest(request.manifest, facts)
-    sources = [_source(facts.run, one, wanted) for one in found.accepted]
     _refuse_missing(found.missing, request)
     refuse_changed_plan(facts.run)
     refuse_changed_inputs(request.manifest)
+    if facts.spec.item_columns:
+        with pooled(facts, found.accepted, wanted) as sources:
+            return _merged(request, settings, sources, found.missing, wanted)
+    sources = [_source(facts.run, one, wanted) for one in found.accepted]
+    return _merged(request, settings, sources, found.missing, wanted)
+
+
+def _merged(
+    request: Request,
+    settings: MergeSettings,
+    sources: list[Source],
+    missing: Sequence[ShardFacts],
+    wanted: str,
+) -> Outcome:
+    facts = request.facts
     target = request.out or _default_target(facts.run, settings, facts.spec.outputs[wanted].path)
     if request.dry_run:
         line = f"{len(sources)} of {facts.shards} shards -> {short_path(target)}"
@@ -52,13 +67,15 @@ def merge_whole(request: Request) -> Outcome:
         settings,
         sources,
         target,
-        missing=found.missing,
+        missing=missing,
         planned_total=facts.shards,
         run=request.ids,
         run_command=request.start,
     )
     used = list(report.used if report.used is not None else sources)
-    return outcome_of(report, [("merged", used)], complete=not found.missing)
+    if facts.spec.item_columns:
+        used = []  # a resumed shard's tables hold rows that are not in the result
+    return outcome_of(report, [("merged", used)], complete=not missing)
 
 
 def _source(run: str, one: Accepted, wanted: str) -> Source:

@@ -27,7 +27,7 @@ def rebuild_manifest(run: str, path: str) -> None:
         UserError: the plan or the submissions are gone or damaged as well.
     """
     facts = read_facts(run)
-    plan = planned_only(facts.spec, facts.found)
+    plan = planned_only(facts.spec, facts.found, facts.items)
     with manifest_lock(run):
         revision = revision_of(path) or 0
         header = _header(run, facts.spec.name, facts.shards, revision + 1)

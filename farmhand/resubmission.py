@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from collectors.fold import stamped
 from farmhand.array_limit import largest_array
 from farmhand.gather import Gathered
+from farmhand.items_left import write_left
 from farmhand.redo import Group
 from farmhand.submissions import Way, new_submission, write_submission
 from manifest.header import Submission
@@ -53,6 +54,7 @@ def write_resubmission(
             spec=spec,
             largest_array=largest,
         )
+        write_left(gathered, number, members)
         written.append(
             write_submission(
                 submission,

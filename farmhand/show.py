@@ -16,6 +16,7 @@ from farmhand.locate import JsonOption, ManifestOption, OutDirOption, find_run
 from farmhand.show_software import noted_lines, planned_lines, software_json
 from farmhand.talk import give, give_json
 from manifest.errors import UserError
+from manifest.item_table import read_counts
 from manifest.layout import block_of
 from manifest.points import told
 from manifest.store import Manifest
@@ -46,10 +47,9 @@ def verb(
         give_json({"plan": plan, "result": result} | software_json(folder, index, result))
         return
     seed = f", seed {plan['seed']}" if plan["seed"] is not None else ""
-    give(
-        f"shard {index} ({plan['name']}): units {plan['start']} to "
-        f"{plan['start'] + plan['size'] - 1}{seed}"
-    )
+    first, size = plan["start"], plan["size"]
+    share = f"{size} items" if read_counts(folder) else f"units {first} to {first + size - 1}"
+    give(f"shard {index} ({plan['name']}): {share}{seed}")
     if "point" in plan:
         give(f"point {told(plan['point'])}")
     cause = f" ({result['cause']})" if result["cause"] else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from farmhand.pool_status import read_status, status_lines
 from farmhand.talk import give, give_json
 from farmhand.watch import watch
 from manifest.errors import UserError
+from reports.item_progress import item_progress
 from reports.tally import tally
 
 
@@ -44,6 +46,7 @@ def verb(
     now = gathered.manifest
     counted = tally(now)
     pool = read_status(folder)
+    items = item_progress(now, time.time()) if gathered.facts.spec.item_columns else None
     if as_json:
         give_json(
             {
@@ -53,11 +56,14 @@ def verb(
                 "states": dict(counted.states),
                 "bad": len(counted.bad),
                 **({"pool": pool} if pool else {}),
+                **({} if items is None else {"items": items.as_json()}),
                 **stores_json(gathered.stores),
             }
         )
         return
     give(f"{now.header.run_id}: {counted.text()}")
     for line in status_lines(pool, folder) if pool else ():
+        give(line)
+    for line in items.lines() if items is not None else ():
         give(line)
     tell_stores(gathered.stores)

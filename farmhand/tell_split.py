@@ -23,11 +23,22 @@ def tell_split(plan: Plan) -> None:
         say(f"{part.name or 'files':<{width}}  {_line(part)}")
     if len(parts) > _MOST:
         say(f"... and {len(parts) - _MOST} components more")
+    for part in plan.parts:
+        if part.work.items:
+            say(_items_line(part, part.component.shards or plan.spec.shards))
     for text in _slips(plan.found):
         warn(text)
     for part in plan.parts:
         if part.points:
             tell_points(part, part.points)
+
+
+def _items_line(part: Part, asked: int) -> str:
+    how = "modulo" if part.work.modulo else "contiguous"
+    shards = f"{part.shards} shard{'s' * (part.shards != 1)}"
+    items = f"{part.count} item{'s' * (part.count != 1)}"
+    text = f"{f'{part.name}  ' if part.name else ''}{items} in {shards}, {how}"
+    return text if asked == part.shards else f"{text} ({asked} asked for)"
 
 
 def _line(part: Part) -> str:
@@ -43,7 +54,7 @@ def _line(part: Part) -> str:
         return f"{text}; {_left_out(part)}" if left else text
     largest = -(-files // part.shards) if part.shards > 1 else files
     text = f"{shown} in {chunks} of up to {largest}" if largest > 1 else f"{shown} in {chunks}"
-    asked = work.split or (None if work.is_cut else part.wanted)
+    asked = work.chunks or (None if work.is_cut else part.wanted)
     return text if asked in (None, part.shards) else f"{text} ({asked} asked for)"
 
 

@@ -57,6 +57,11 @@ class CsvCheck(Frozen):
     min_rows: int = Field(default=0, ge=0)
     delimiter: str = Field(default=",", min_length=1, max_length=1)
 
+    @property
+    def counts_rows(self) -> bool:
+        """Return whether a number of rows is asked for."""
+        return self.rows is not None or self.min_rows > 0
+
 
 class RootCheck(Frozen):
     """Rules for a ROOT file; that it is whole and can be read is asked in any case."""

@@ -24,9 +24,9 @@ class Cut(NamedTuple):
     """The work of one shard: units, files, or events of one file."""
 
     start: int
-    """First unit, file or event, counted over the whole component."""
+    """First unit, item, file or event, counted over the whole component."""
     size: int
-    """Number of units, files or events; never 0."""
+    """Number of units, items, files or events; never 0."""
     file: int = 0
     """First of its files."""
     files: int = 0
@@ -71,7 +71,8 @@ def number_of_shards(work: Work, wanted: int, found: FileList | None) -> int:
 def cuts(work: Work, wanted: int, found: FileList | None) -> Iterator[Cut]:
     """Yield the shards' work in order; together they cover everything once."""
     if work.count is not None:
-        yield from (Cut(start, size) for start, size in split_count(work.count, wanted))
+        for number, (start, size) in enumerate(split_count(work.count, wanted)):
+            yield Cut(number if work.modulo else start, size)
         return
     assert found is not None  # noqa: S101 (as above)
     if work.per_range:
@@ -88,7 +89,7 @@ def _group(work: Work, wanted: int, files: int) -> int:
     """Return how many files a chunk has."""
     if work.one_per_file:
         return 1
-    return work.files_per_chunk or -(-files // (work.split or wanted))
+    return work.files_per_chunk or -(-files // (work.chunks or wanted))
 
 
 def _ranges(events: Sequence[int], most: int) -> Iterator[Cut]:

@@ -58,6 +58,9 @@ class Output(Frozen):
     """Where the file is kept: a URL or an absolute path, with the shard in it."""
     companions: tuple[str, ...] = ()
     """Files that the command itself puts beside it there and that belong to it, by their names."""
+    item: str | None = Field(default=None, min_length=1)
+    """Column of this table that says which item a row belongs to: then items that stand in a
+    ledger are not done again."""
 
 
 class Logs(Frozen):
@@ -165,6 +168,7 @@ class Spec(Frozen):
             _check_env_name(name)
         self._check_merge()
         self._check_stored()
+        self._check_items()
         return self
 
     def _check_stored(self) -> None:
@@ -186,6 +190,41 @@ class Spec(Frozen):
             raise ValueError(f"outputs.{name}.check: {what} is looked at by collect, {kept} {fix}")
         if output.publish:
             raise ValueError(f"outputs.{name}.publish: links to the local copy, {kept} {fix}")
+
+    @property
+    def item_columns(self) -> dict[str, str]:
+        """Return the outputs whose rows say which item they belong to, and in which column."""
+        return {name: output.item for name, output in self.outputs.items() if output.item}
+
+    def delimiter_of(self, output: str) -> str:
+        """Return what separates the columns of an output with ``item``."""
+        check = self.outputs[output].check
+        if check and check.csv:
+            return check.csv.delimiter
+        return self.merge.delimiter if self.merge else ","
+
+    def _check_items(self) -> None:
+        columns = self.item_columns
+        if columns and not all(part.does.items for _, part in self.parts()):
+            raise ValueError(f"outputs.{next(iter(columns))}.item: is for work of items:")
+        for name in columns:
+            output = self.outputs[name]
+            if output.publish or output.destination:
+                what = "publish" if output.publish else "destination"
+                raise ValueError(
+                    f"outputs.{name}.{what}: one file a shard, and with item: a shard's rows may "
+                    "come from several attempts; only the merged result has them all"
+                )
+            if output.check and output.check.csv and output.check.csv.counts_rows:
+                raise ValueError(
+                    f"outputs.{name}.check.csv: a resumed attempt has fewer rows; count those of "
+                    "the result, under merge.check"
+                )
+        merge = self.merge
+        merged = merge and (merge.output or next(iter(self.outputs)))
+        if columns and merge and (merge.by or merged not in columns):
+            what = "by: component" if merge.by else f"output: {merge.output}"
+            raise ValueError(f"merge.{what}: the rows to merge are those of an output with item:")
 
     def _check_merge(self) -> None:
         if self.merge is None:

@@ -89,12 +89,17 @@ class Part:
         return self.seed.base, self.seed.base + self.count
 
 
-def plan_parts(spec: Spec, found: Mapping[str | None, FileList] | None = None) -> list[Part]:
+def plan_parts(
+    spec: Spec,
+    found: Mapping[str | None, FileList] | None = None,
+    items: Mapping[str | None, int] | None = None,
+) -> list[Part]:
     """Place the components one after the other.
 
     Args:
         spec: what the user wants.
         found: the files of each component that works on files.
+        items: how many items each component has that works on items.
 
     Raises:
         UserError: a component has fewer units than shards, or two share seeds.
@@ -108,6 +113,9 @@ def plan_parts(spec: Spec, found: Mapping[str | None, FileList] | None = None) -
             parts.append(Part(name, component, first, points.shards, work, 1, points=points))
             first += points.shards
             continue
+        if work.items:
+            work = work.counted((items or {})[name])
+            wanted = min(wanted, work.count or 1)
         files = (found or {}).get(name) if work.listed else None
         shards = number_of_shards(work, wanted, files)
         count = total(work, files)

@@ -1,4 +1,4 @@
-"""What is to be done: equal units, files that are cut into chunks, or the points of a grid."""
+"""What is to be done: equal units, named items, files cut into chunks, or points of a grid."""
 
 from __future__ import annotations
 
@@ -67,6 +67,13 @@ Events = Annotated[
     _List, BeforeValidator(_list_of_events, json_schema_input_type=_List | FileCommand | str)
 ]
 
+_DEALT = ("modulo", "contiguous")
+_Split = Annotated[
+    Annotated[int, Field(gt=0), Tag("[number]")]
+    | Annotated[Literal["modulo", "contiguous"], Tag("[dealt]")],
+    Discriminator(lambda v: "[dealt]" if v in _DEALT else "[number]"),
+]
+
 _WAYS = ("split", "files_per_chunk", "one_per_file", "events_per_chunk", "events_per_job")
 
 
@@ -76,8 +83,9 @@ class FileWork(Frozen):
     files: Files = ()
     """Paths relative to the spec, patterns (``data/*.root``), URLs, ``@list.txt``, and commands
     that print names."""
-    split: int | None = Field(default=None, gt=0)
-    """So many chunks: groups of ceil(files / split), which may come to fewer chunks."""
+    split: _Split | None = None
+    """So many chunks: groups of ceil(files / split), which may come to fewer chunks. Of items: how
+    they are dealt out, every N-th one (modulo, unless said) or one after the other."""
     files_per_chunk: int | None = Field(default=None, gt=0)
     one_per_file: bool = False
     events_per_chunk: int | None = Field(default=None, gt=0)
@@ -103,6 +111,8 @@ class FileWork(Frozen):
             raise ValueError("files: and events: exclude each other")
         if len(ways) > 1:
             raise ValueError(f"{' and '.join(ways)} exclude each other")
+        if isinstance(self.split, str):
+            return self
         if ways and not self.listed:
             raise ValueError(f"{ways[0]} cuts files, and there are no files:")
         if bool(self.events) != (self.events_per_job is not None):
@@ -126,22 +136,51 @@ class FileWork(Frozen):
         return [name for name in _WAYS if getattr(self, name)]
 
     @property
+    def chunks(self) -> int | None:
+        """Return how many chunks were asked for by ``split``."""
+        return self.split if isinstance(self.split, int) else None
+
+    @property
     def is_cut(self) -> bool:
         """Whether it says into which chunks."""
         return bool(self._ways())
 
 
 class Work(FileWork, GridWork):
-    """What is to be done in all: a number of units, files, or the points of a grid."""
+    """What is to be done in all: a number of units, items, files, or the points of a grid."""
 
     count: int | None = Field(default=None, gt=0, le=LARGEST)
     """Number of equal units (toys, events) to divide."""
+    items: Files = ()
+    """Names (users, runs), patterns of files, ``@list.txt``, and commands that print items."""
+    sorted: bool = True
+    """Whether items are put in order before they are dealt out, as Python's ``sorted`` does."""
     seed: SeedField | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if [self.count is not None, bool(self.listed), bool(self.grid)].count(True) != 1:
-            message = "say what the work is: exactly one of count:, files:, events: and grid:"
+        if "items" in self.model_fields_set and not self.items:
+            raise ValueError("items: is empty; name at least one")
+        kinds = (self.count is not None, self.items, self.listed, self.grid)
+        if sum(map(bool, kinds)) != 1:
+            message = (
+                "say what the work is: exactly one of count:, items:, files:, events: and grid:"
+            )
             hint = " (per_point: says how many units each point has)" if self.grid else ""
             raise ValueError(message + hint)
+        if self.items and self.chunks is not None:
+            message = "split: is modulo or contiguous for items:; shards: says how many"
+            raise ValueError(message)
+        for name in ("sorted", "split") if isinstance(self.split, str) else ("sorted",):
+            if name in self.model_fields_set and not self.items:
+                raise ValueError(f"{name}: {getattr(self, name)} is for items:")
         return self
+
+    @property
+    def modulo(self) -> bool:
+        """Return whether every N-th item goes to one shard."""
+        return bool(self.items) and self.split != "contiguous"
+
+    def counted(self, items: int) -> Self:
+        """Return work of so many items, once they have been found."""
+        return self.model_copy(update={"count": items})

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from manifest.file_table import Found, file_lists, read_table
+from manifest.item_table import read_counts
 from manifest.splitting import Row, plan_parts, rows
 from renderer.component_files import is_url
 from renderer.submission import Target
@@ -25,7 +26,7 @@ def chunk_files(target: Target) -> dict[int, list[str]]:
     found = read_table(target.root)
     if not found:
         return {}
-    parts = plan_parts(target.spec, file_lists(found))
+    parts = plan_parts(target.spec, file_lists(found), read_counts(target.root))
     return {row.shard: list(_on_disk(row, found)) for row in rows(parts)}
 
 

@@ -188,6 +188,8 @@ def _transfer(target: Target) -> Iterator[tuple[str, str]]:
     yield "preserve_relative_paths", "True"
     wanted = ["plan/id", "plan/shard.sh", "plan/args/$(fh_block)"]
     wanted += [name for name in ("plan/script", "plan/stage", "plan/bundle") if target.has(name)]
+    for folder in ("plan", target.folder):
+        wanted += [f"{folder}/items/$(fh_block)"] if target.has(f"{folder}/items") else []
     wanted += ["$(fh_files)"] if target.has("plan/files") else []
     yield "transfer_input_files", ", ".join([*wanted, *target.spec.htcondor.urls()])
     native = "$(ClusterId).$(ProcId)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -21,8 +21,10 @@ from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
 from renderer.named_rows import Namer
 from renderer.point_names import NameReader
+from renderer.shares import CHUNK_WORDS, ITEM_WORDS, env_word, own_env
 from renderer.staging import Stores, find_stores
-from renderer.words import EACH_FILE, Names, Runtime, Word, parse_word
+from renderer.words import Names, Runtime, Word, parse_word
+from renderer.work_items import Items, find_items
 
 SHARD_FIELDS = (
     "index", "total", "name", "start", "size", "seed", "component", "first_event", "file",
@@ -30,12 +32,6 @@ SHARD_FIELDS = (
 PART_FIELDS = ("index", "total")
 WORK_FIELDS = ("count", "seed")
 SCRIPT = Runtime("plan", "script")
-CHUNK_WORDS = {
-    Runtime("chunk", "files"): '"${fh_files[@]}"',
-    Runtime("chunk", "comma"): '"$fh_comma"',
-    Runtime("chunk", "list"): '"$FARMHAND_FILES"',
-}
-"""The files of a shard, as the payload's shell spells them."""
 BUNDLE_WORDS = {Runtime("bundle", "dir"): '"$FARMHAND_BUNDLE"'}
 
 
@@ -55,6 +51,8 @@ class Plan:
     names: Word | None
     found: Found = field(default_factory=dict)
     """The files of components."""
+    items: Items = field(default_factory=dict)
+    """The items of components."""
     stores: Stores = field(default_factory=Stores)
     """What is copied to and from the nodes."""
     urls: dict[str, str] = field(default_factory=dict)
@@ -81,7 +79,8 @@ def make_plan(spec: Spec, base: str) -> Plan:
         UserError: anything that would make a shard fail for a reason known now.
     """
     found = find_files(spec, base)
-    parts = plan_parts(spec, file_lists(found))
+    items = find_items(spec, base)
+    parts = plan_parts(spec, file_lists(found), {name: len(each) for name, each in items.items()})
     if spec.workdir is None:
         refuse_literal_files(spec.command, base, "command")
         refuse_literal_files(("", *spec.arguments), base, "arguments")
@@ -89,7 +88,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
     names = _names(spec, parts)
     spell = {Runtime("inputs", name): word for name, word in inputs.words.items()}
     spell[Runtime("attempt", "dir")] = '"$FARMHAND_ATTEMPT"'
-    spell |= CHUNK_WORDS | BUNDLE_WORDS
+    spell |= CHUNK_WORDS | ITEM_WORDS | BUNDLE_WORDS
     spell[SCRIPT] = '"$FARMHAND_RUN"/plan/script'
     segments = Segments(spell)
     outputs: dict[str, Word] = {}
@@ -108,38 +107,22 @@ def make_plan(spec: Spec, base: str) -> Plan:
         )
     argv = [segments.shell_word(word) for word in _command(spec, names)]
     env = [
-        (name, segments.shell_word(_env_word(name, text, names)))
-        for name, text in {**_own_env(parts), **spec.env}.items()
+        (name, segments.shell_word(env_word(name, text, names)))
+        for name, text in {**own_env(parts), **spec.env}.items()
     ]
     pattern = _name_pattern(spec, names, parts)
     stores = find_stores(spec, found, names)
     urls = {name: segments.shell_word(word) for name, word in stores.destinations.items()}
     beside = companion_words(spec, names)
     return Plan(
-        spec, base, parts, inputs, segments, argv, env, outputs, pattern, found, stores, urls,
-        beside,
+        spec, base, parts, inputs, segments, argv, env, outputs, pattern, found, items, stores,
+        urls, beside,
     )  # fmt: skip
 
 
-def _own_env(parts: list[Part]) -> dict[str, str]:
-    by_events = any(part.work.per_range for part in parts)
-    return {"FARMHAND_FIRST_EVENT": "{{ shard.first_event }}"} if by_events else {}
-
-
-def _env_word(name: str, text: str, names: Names) -> Word:
-    word = parse_word(text, f"env.{name}", names)
-    if EACH_FILE in word.pieces:
-        raise UserError(
-            "a variable holds one text, and {{ chunk.files }} is one word for each file",
-            where=f"env.{name}",
-            hint="use {{ chunk.comma }}, or {{ chunk.list }}, a file with one name a line",
-        )
-    return word
-
-
-def planned_only(spec: Spec, found: Found) -> Plan:
+def planned_only(spec: Spec, found: Found, items: Mapping[str | None, int]) -> Plan:
     """Work out the rows of a spec whose files were found before; good for ``plan_blocks``."""
-    parts = plan_parts(spec, file_lists(found))
+    parts = plan_parts(spec, file_lists(found), items)
     names = _names(spec, parts)
     pattern = _name_pattern(spec, names, parts)
     return Plan(spec, "", parts, Inputs({}, ()), Segments({}), [], [], {}, pattern)
@@ -169,6 +152,7 @@ def _name_pattern(spec: Spec, names: Names, parts: list[Part]) -> Word | None:
 
 def _names(spec: Spec, parts: list[Part]) -> Names:
     by_files = any(part.found is not None for part in parts)
+    by_items = any(part.work.items for part in parts)
     params = set(parts[0].component.params)
     for part in parts[1:]:
         params &= part.component.params.keys()
@@ -186,6 +170,7 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
             "inputs": list(spec.inputs),
             "outputs": list(spec.outputs),
             "chunk": tuple(field.name for field in CHUNK_WORDS) if by_files else (),
+            "items": tuple(field.name for field in ITEM_WORDS) if by_items else (),
             "attempt": ("dir",),
             "bundle": ("dir",) if spec.bundle else (),
         },
@@ -206,6 +191,9 @@ def _absent(parts: list[Part]) -> dict[tuple[str, str], str]:
     if not any(part.found is not None for part in parts):
         hint = "a shard has files where the work is files: (docs/components.md)"
         found |= {("chunk", field.name): hint for field in CHUNK_WORDS}
+    if not any(part.work.items for part in parts):
+        hint = "a shard has items where the work is items: (docs/items.md)"
+        found |= {("items", field.name): hint for field in ITEM_WORDS}
     for part in parts:
         owner = f"components.{part.name}." if part.name else ""
         mine = part.points.names if part.points else ()

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from manifest import file_table
+from manifest import file_table, item_table
 from manifest.errors import UserError
 from manifest.layout import BLOCK, is_nested
 from manifest.rows import SEPARATOR
@@ -20,12 +20,17 @@ from renderer.block_template import BlockTemplate, segment_of
 from renderer.companions import check_companions
 from renderer.inputs import Inputs
 from renderer.plan import Plan, block_rows, plan_blocks, refuse_unsafe_path
+from renderer.shares import ITEM_WORDS
 from renderer.shell_words import sh
 from renderer.software import NONE, write_software
 from renderer.staging import refuse_shared, staging_text
 from renderer.templating import template
 from renderer.words import Runtime, Word
+from renderer.work_items import items_of
 
+# execve(2): arguments and environment have a quarter of the stack's limit, 2 MB by default, with a
+# pointer of 8 bytes for each; the environment gets what is left.
+_MAX_WORDS_BYTES = 1_500_000
 KILL_AFTER_S = 10  # between TERM and KILL at the walltime
 
 
@@ -85,6 +90,9 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
     )
     if plan.found:
         writer.write(file_table.NAME, file_table.table_of(plan.found))
+    if plan.items:
+        counts = {name: len(items) for name, items in plan.items.items()}
+        writer.write(item_table.NAME, item_table.counts_text(counts))
     if plan.spec.script is not None:
         runnable = 0o755 if plan.spec.script.startswith("#!") else 0o644
         writer.write("script", plan.spec.script.encode(), mode=runnable)
@@ -99,6 +107,8 @@ def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list
         writer.write(f"args/{number}", lines.render(block_rows(block, plan)).encode("ascii"))
         if plan.found:
             writer.write(f"files/{number}", _chunk_lines(plan, block))
+        if plan.items:
+            writer.write(f"{item_table.FOLDER}/{number}", item_lines(plan, block))
         if templated:
             writer.write(f"outputs/{number}", _output_lines(plan, block))
         if plan.urls:
@@ -139,6 +149,23 @@ def _chunk_lines(plan: Plan, block: list[Row]) -> bytes:
             " ".join(f"{size} {sh(file.path)}" for size, file in zip(sizes, files, strict=True))
         )
     return "\n".join([*lines, ""]).encode("ascii")
+
+
+def item_lines(plan: Plan, block: list[Row]) -> bytes:
+    """Return one line a shard: its items."""
+    parts = {part.name: part for part in plan.parts}
+    as_words = ITEM_WORDS[Runtime("items", "each")] in plan.argv
+    lines = []
+    for row in block:
+        mine = items_of(plan.items.get(row.component, ()), parts[row.component], row)
+        lines.append(item_table.line_of(mine))
+        if as_words and len(lines[-1]) + 8 * len(mine) > _MAX_WORDS_BYTES:
+            raise UserError(
+                f"the {len(mine):,} items of shard {row.shard} are too long for a command line",
+                where="command",
+                hint="hand them over as a file: {{ items.list }}; or ask for more shards",
+            )
+    return b"".join(lines)
 
 
 def _output_lines(plan: Plan, block: list[Row]) -> bytes:
@@ -224,6 +251,8 @@ def payload_text(plan: Plan, ids: RunId, software: Mapping[str, str] = NONE) -> 
             for item in plan.inputs.files[:BLOCK]
         ],
         files=bool(plan.found),
+        items=bool(plan.items),
+        ledger=bool(plan.spec.item_columns),
         staging=staging_text(
             plan.stores,
             {name: plan.segments.spell[Runtime("outputs", name)] for name in plan.urls},

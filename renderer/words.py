@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from manifest.errors import UserError
 from manifest.nearest import nearest
 
-RUNTIME = ("inputs", "outputs", "chunk", "attempt", "bundle")
+RUNTIME = ("inputs", "outputs", "chunk", "items", "attempt", "bundle")
 # A NUL cannot stand in a spec, so nobody can write these: only {{ }} is left of Jinja.
 _NUL = "\0"
 CR = "\0r"  # Jinja's lexer turns every kind of line end into one; this brings \r through it
@@ -62,8 +62,14 @@ class Expression:
     node: nodes.Expr
 
 
-EACH_FILE = Runtime("chunk", "files")
-"""The one variable that becomes several words, so it is a word by itself."""
+SEVERAL = {
+    Runtime("chunk", "files"): (
+        "file",
+        "{{ chunk.comma }}: the names with commas between, or {{ chunk.list }}: a file of them",
+    ),
+    Runtime("items", "each"): ("item", "{{ items.list }}: a file with one item a line"),
+}
+"""Variables that become several words: one for each of what, and what to use instead."""
 
 Piece = str | Runtime | Expression
 
@@ -123,13 +129,15 @@ def parse_word(text: str, where: str, names: Names) -> Word:
         parts = output.nodes if isinstance(output, nodes.Output) else [output]
         pieces += [_piece(node, text, where, names) for node in parts]
     joined = _joined(pieces)
-    if EACH_FILE in joined and len(joined) > 1:
-        raise UserError(
-            "{{ chunk.files }} becomes one word for each file, so nothing may stand beside it",
-            where=f"{where}: {text!r}",
-            hint="make it a word of its own, or use {{ chunk.comma }}: the names with commas "
-            "between them, or {{ chunk.list }}: a file with one name a line",
-        )
+    for piece in joined if len(joined) > 1 else ():
+        if isinstance(piece, Runtime) and piece in SEVERAL:
+            what, instead = SEVERAL[piece]
+            raise UserError(
+                f"{{{{ {piece.space}.{piece.name} }}}} becomes one word for each {what}, "
+                "so nothing may stand beside it",
+                where=f"{where}: {text!r}",
+                hint=f"make it a word of its own, or use {instead}",
+            )
     return Word(where, joined)
 
 

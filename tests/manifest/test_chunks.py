@@ -125,7 +125,7 @@ def test_a_component_may_not_be_named_like_a_chunk_of_another() -> None:
         ({"files": ["a"], "tree": "t"}, "tree: is for events_per_chunk:"),
         (
             {"work": {"files": ["a"], "count": 3}},
-            "exactly one of count:, files:, events: and grid:",
+            "exactly one of count:, items:, files:, events: and grid:",
         ),
         ({"files": ["a"], "split": 0}, "greater than 0"),
         ({"files": [{"command": []}]}, "at least 1 item"),

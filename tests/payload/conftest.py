@@ -50,6 +50,8 @@ def render(**changes: Any) -> str:
         "workdir": "",
         "inputs": [],
         "files": False,
+        "items": False,
+        "ledger": False,
         "staging": "",
         "staged_inputs": False,
         "stored": False,

@@ -39,6 +39,8 @@ FULL: dict[str, Any] = {
         ("'/data/set 1/x.root'", 0, "'/data/set 1/x.root'"),
     ],
     "files": True,
+    "items": True,
+    "ledger": True,
     "outputs": [
         ("result", "\"$FARMHAND_ATTEMPT\"'/out.json'", 100, True),
         ("log", "\"$FARMHAND_ATTEMPT\"'/log'", 0, False),

@@ -359,6 +359,41 @@ fh_chunk() {
   fh_compare
 }
 
+fh_share() {
+  local fh_line=() fh_word='' IFS=$'\t'
+  local fh_ledgers=${FARMHAND_ATTEMPT%/*}/ fh_left=() fh_file
+  local -A fh_done
+  fh_word=$fh_run/resubmit-$fh_submission/items/$fh_block
+  if [[ -r $fh_word ]]; then
+    mapfile -t -s $((fh_index % 1000)) -n 1 fh_line <"$fh_word"
+    fh_ledgers+=$fh_safe.
+  fi
+  [[ -n ${fh_line[0]-} ]] ||
+    mapfile -t -s $((fh_index % 1000)) -n 1 fh_line <"$fh_run/plan/items/$fh_block"
+  set -f
+  # shellcheck disable=SC2206  # split at tabs
+  fh_items=(${fh_line[0]-})
+  set +f
+  for fh_file in "$fh_ledgers"*/ledger; do
+    [[ -r $fh_file ]] || continue
+    mapfile fh_line <"$fh_file"
+    for fh_word in "${fh_line[@]}"; do
+      [[ $fh_word != *$'\n' ]] || fh_word=${fh_word%$'\n'} fh_done[x${fh_word%%$'\t'*}]=1
+    done
+  done
+  for fh_word in "${fh_items[@]}"; do
+    [[ -n ${fh_done[x$fh_word]-} ]] || fh_left+=("$fh_word")
+  done
+  [[ -z ${fh_left[0]-} ]] || fh_items=("${fh_left[@]}")
+  if [[ -z ${fh_items[0]-} ]]; then
+    fh_note="cannot read plan/items/$fh_block: is the run directory whole?"
+    return 1
+  fi
+  printf '%s\n' "${fh_items[@]}" >"$FARMHAND_ITEMS" && return
+  fh_note="cannot write $FARMHAND_ITEMS"
+  return 1
+}
+
 fh_check_outputs() {
   local fh_names fh_paths fh_least fh_required fh_i fh_measured=() fh_files=() fh_sizes=()
   fh_names=(result log)
@@ -564,6 +599,10 @@ fh_shard() {
     fh_end 92 stage_in "$fh_note"
     return
   fi
+  if [[ -z $fh_stop ]] && ! fh_share && [[ -z $fh_stop ]]; then
+    fh_end 92 stage_in "$fh_note"
+    return
+  fi
   if [[ -n $fh_stop ]]; then
     fh_end 95 cancelled "stopped by SIG$fh_stop before the command was started"
     return
@@ -696,8 +735,8 @@ fh_main "$@"
 #   FARMHAND_SHARD_SEED      its seed
 #   FARMHAND_SUBMISSION      1 for the render, 2 ... for resubmissions
 #   FARMHAND_CPUS            cores it may use
-#   FARMHAND_ITEMS           $FARMHAND_ATTEMPT/items
-#   FARMHAND_LEDGER          $FARMHAND_ATTEMPT/ledger
+#   FARMHAND_ITEMS           $FARMHAND_ATTEMPT/items: the items that are left to do, one a line
+#   FARMHAND_LEDGER          $FARMHAND_ATTEMPT/ledger: finished items, one a line, written by the command
 #   FARMHAND_FILES           $FARMHAND_ATTEMPT/files: the shard's own files, one a line
 #   FARMHAND_FIRST_EVENT     where files are cut by events: the first event in its file, from 0
 #   OMP_NUM_THREADS and its kin (OPENBLAS MKL VECLIB BLIS _NUM_THREADS, NUMEXPR_NUM_THREADS)
