@@ -11,9 +11,11 @@ import orjson
 from farmhand.changed_files import changed_files
 from manifest.errors import UserError
 from manifest.file_table import read_table
+from manifest.item_table import read_all
 from manifest.layout import MANIFEST
 from renderer.inputs import Fingerprint
 from renderer.plan import Plan
+from renderer.plan_files import spec_json
 
 _NAMED = 5
 
@@ -56,15 +58,17 @@ def _differences(final: str, plan: Plan, scheduler: str) -> Iterator[str]:
         inputs = {row["source"]: row for row in _read(final, "plan", "inputs.json")}
         before = str(_read(final, "submissions", "1.json")["scheduler"])
         found = read_table(final)
+        items = read_all(final)
     except (OSError, ValueError, TypeError, KeyError, UserError):
         yield "its plan cannot be read"
         return
-    new = orjson.loads(plan.spec.model_dump_json(by_alias=True, exclude_unset=True))
+    new = orjson.loads(spec_json(plan.spec))
     yield from _changed(old, new, "")
     for name in {**found, **plan.found}:
         label = "" if name is None else f"{name}: "
         for told in changed_files(found.get(name, ()), plan.found.get(name, ())):
             yield label + told
+    yield from _items(items, {item for each in plan.items.values() for item in each})
     yield from _inputs(inputs, plan.inputs.files)
     if before != scheduler:
         yield f"scheduler {before} -> {scheduler}"
@@ -87,6 +91,13 @@ def _inputs(old: dict[str, dict[str, Any]], new: Iterable[Fingerprint]) -> Itera
         ):
             yield f"input {item.shown} was changed"
     yield from (f"input {row.get('shown')} is gone" for row in gone.values())
+
+
+def _items(old: set[str], new: set[str]) -> Iterator[str]:
+    """Yield how the items differ."""
+    for label, names in (("gone", old - new), ("new", new - old)):
+        if names:
+            yield f"items: {len(names)} {label} ({min(names)})"
 
 
 def _changed(old: Any, new: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)

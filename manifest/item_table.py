@@ -56,6 +56,14 @@ def read_lines(run: str, block: int) -> list[bytes]:
         raise _damaged(error.strerror or str(error), path) from error
 
 
+def read_all(run: str) -> set[str]:
+    """Return all items of a run."""
+    folder = os.path.join(run, "plan", FOLDER)
+    blocks = os.listdir(folder) if os.path.isdir(folder) else []
+    lines = (line for block in blocks for line in read_lines(run, int(block)))
+    return {item for line in lines for item in os.fsdecode(line).split("\t")} - {""}
+
+
 def _damaged(why: str, path: str) -> UserError:
     return UserError(
         f"the plan is damaged: {why}",

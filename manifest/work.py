@@ -168,9 +168,6 @@ class Work(FileWork, GridWork):
             )
             hint = " (per_point: says how many units each point has)" if self.grid else ""
             raise ValueError(message + hint)
-        if self.items and self.chunks is not None:
-            message = "split: is modulo or contiguous for items:; shards: says how many"
-            raise ValueError(message)
         for name in ("sorted", "split") if isinstance(self.split, str) else ("sorted",):
             if name in self.model_fields_set and not self.items:
                 raise ValueError(f"{name}: {getattr(self, name)} is for items:")

@@ -14,6 +14,7 @@ from manifest import file_table, item_table
 from manifest.errors import UserError
 from manifest.layout import BLOCK, is_nested
 from manifest.rows import SEPARATOR
+from manifest.spec import Spec
 from manifest.splitting import Row
 from manifest.units import SPELLED
 from renderer.block_template import BlockTemplate, segment_of
@@ -71,16 +72,16 @@ class PlanWriter:
         return plan_id
 
 
+def spec_json(spec: Spec) -> bytes:
+    """Return a spec as a plan keeps it, which can be rendered again."""
+    text = spec.model_dump_json(by_alias=True, exclude_unset=True, indent=1, context=SPELLED)
+    return text.encode() + b"\n"
+
+
 def write_plan(plan: Plan, run: str, ids: RunId) -> tuple[str, list[bytes], list[bytes]]:
     """Write plan/ of a run directory; return the plan id, and plans and first results by block."""
     writer = PlanWriter(run)
-    writer.write(
-        "spec.json",
-        plan.spec.model_dump_json(
-            by_alias=True, exclude_unset=True, indent=1, context=SPELLED
-        ).encode()
-        + b"\n",
-    )
+    writer.write("spec.json", spec_json(plan.spec))
     known = {"run_id": ids.run_id, "run_uuid": ids.uuid, "rendered": dict(ids.rendered)}
     writer.write("run.json", orjson.dumps(known) + b"\n")
     _stage(plan.inputs, run)
