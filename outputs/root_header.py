@@ -45,10 +45,8 @@ def header_problem(file: BinaryIO, size: int) -> str | None:
         return "is not a ROOT file"
     if end > size:
         return f"is truncated at {size} bytes; it had {end}"
-    if free <= begin or free_bytes <= 0:
+    if end <= begin or free <= begin or free_bytes <= 0:
         return "was never closed: its program ended before, or lost its connection"
-    if end <= begin:
-        return "is damaged: its header says that it ends before it begins"
     if _last_free(file, free, max(0, min(free_bytes, size - free))) not in (end, None):
         return "was not closed: it was opened again, and then its program ended too early"
     if _goes_on(file, end, size):
