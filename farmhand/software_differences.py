@@ -15,7 +15,6 @@ from manifest.store import Manifest
 
 _LONGEST = 60
 _VALUES = 4
-_SILENT = b'"provenance":null'
 
 
 def software_of(manifest: Manifest, shards: Collection[int] | None = None) -> Software:
@@ -61,8 +60,8 @@ def refuse_or_tell(spec: Spec, manifest: Manifest) -> list[str]:
         raise Refusal(
             f"not merged: the shards did not run with the same software: {'; '.join(told)}",
             where=short_path(manifest.run),
-            hint=f"redo those that differ: farmhand resubmit --force --shards N,... "
-            f"{short_path(manifest.run)}; provenance: {{same: true}} in the spec asks for this",
+            hint="farmhand show tells what each ran with; render a new run where all have the same "
+            "(provenance: {same: true} in the spec asks for this)",
         )
     return []
 

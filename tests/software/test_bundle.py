@@ -48,6 +48,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
         members = find_members(Bundle(), str(top))
         made.append((pack(members), sums_of(members)))
     assert made[0] == made[1]
+    assert made[0][0][4:8] == bytes(4)  # no time: RFC 1952, 2.3.1
     (tmp_path / "t").write_bytes(made[0][0])
     with tarfile.open(tmp_path / "t") as tar:
         listed = [(m.name, m.mode, m.mtime, m.uid, m.uname) for m in tar]
@@ -216,9 +217,11 @@ def start(desk: Desk, shard: int, **env: str) -> subprocess.Popen[bytes]:
 
 
 @slow
-def test_a_full_disk_is_a_setup_failure_and_leaves_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_full_disk_is_a_setup_failure_and_leaves_nothing(desk: Desk, cached: bool) -> None:
     desk.write("big", "x" * 200_000)
-    desk.render(bundle={"directory": "code", "cache": f"{desk.path}/node"})
+    cache = {"cache": f"{desk.path}/node"} if cached else {}
+    desk.render(bundle={"directory": "code", **cache})
     plan_id = (desk.path / "runs/r/plan/id").read_text().strip()
     script = 'ulimit -f 64; trap "" XFSZ; exec bash "$@"'  # blocks of 1 KiB, as on a full disk
     words = [str(desk.path / "runs/r/plan/shard.sh"), plan_id, "1", "nohup", "-", "0", "0", "0"]
@@ -228,6 +231,7 @@ def test_a_full_disk_is_a_setup_failure_and_leaves_nothing(desk: Desk) -> None:
     assert row["cause"] == "setup"
     assert "the bundle cannot be unpacked to" in row["evidence"]
     assert list(desk.path.glob("node/*/tree*")) == []
+    assert list(desk.path.glob("runs/r/shards/*/*/.bundle*")) == []
     desk.run()
     assert desk.stdouts() == ["one 0\n", "one 1\n"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,22 @@ def test_versions_are_what_the_command_would_see(desk: Desk) -> None:
     assert first["failed"]["versions.mute"] == "it printed nothing"
     assert "no-such-tool: command not found" in first["failed"]["versions.away"]
     assert [row["state"] for row in desk.results()] == ["succeeded"] * 2
+
+
+def test_a_version_command_that_hangs_ends_nothing(desk: Desk) -> None:
+    """It is given up, and so is the daemon that another leaves behind with its output open."""
+    versions = {"hangs": "echo 6.32; sleep 300", "daemon": "sleep 300 & echo 1"}
+    desk.render(**PLAIN, provenance={"versions": versions})
+    script = desk.path / "runs/r/plan/shard.sh"
+    text = script.read_text()
+    assert text.count("read -r -t 60") == 2
+    script.write_text(text.replace("read -r -t 60", "read -r -t 2"))
+    plan_id = (desk.path / "runs/r/plan/id").read_text().strip()
+    words = ["bash", str(script), plan_id, "1", "nohup", "-", "0", "0", "0"]
+    subprocess.run(words, check=True, timeout=60)
+    (noted,) = desk.noted()
+    assert noted["versions"] == {"hangs": None, "daemon": "1"}
+    assert noted["failed"] == {"versions.hangs": "no answer in 60 s"}
 
 
 def test_no_secret_is_recorded_even_where_a_pattern_matches(desk: Desk) -> None:
