@@ -13,8 +13,10 @@ import pytest
 from farmhand.new_run import make_run
 from farmhand.submissions import Way
 from manifest.spec import Spec
+from renderer.bundle import bundle_text
 from renderer.plan import make_plan
 from renderer.plan_files import RunId, payload_text
+from renderer.provenance import Image, provenance_text
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = {
@@ -51,6 +53,27 @@ def test_the_payload(tmp_path: Path, name: str, spec: dict[str, Any]) -> None:
     plan = make_plan(Spec.model_validate(spec), str(tmp_path))
     text = payload_text(plan, RunId(f"{name}-run", "00000000-0000-0000-0000-000000000000"))
     compare(f"{name}.shard.sh", text)
+
+
+SOFTWARE = {
+    "versions": {"ROOT": "root-config --version", "two": "echo 'a'\necho b"},
+    "checkouts": {"code": "my code"},
+    "container": "images/fit.sif",
+    "environment": ["ROOT*", "LD_LIBRARY_PATH"],
+}
+
+
+def test_the_payload_with_software() -> None:
+    bundle = {"cache": "$TMPDIR/my bundles"}
+    spec = Spec.model_validate(SMALL | {"bundle": bundle, "provenance": SOFTWARE})
+    image = Image("/base/images/fit.sif", "sha256:" + "cd" * 32, "12345 1760000000")
+    assert spec.bundle is not None
+    software = {
+        "bundle": bundle_text(spec.bundle, "ab" * 32),
+        "provenance": provenance_text(spec.provenance, "/base", image),
+    }
+    ids = RunId("small-run", "00000000-0000-0000-0000-000000000000")
+    compare("software.shard.sh", payload_text(make_plan(spec, "/base"), ids, software))
 
 
 def test_batch_script(tmp_path: Path) -> None:
