@@ -227,3 +227,34 @@ def test_refused_at_the_render(depot: Depot, change: dict[str, object], told: st
     spec = depot.spec(["depot://store/a"]) | change
     assert told in depot.render(spec, code=2)
     assert not (depot.path / "runs/r").exists()
+
+
+def test_names_of_the_cache_itself_are_no_trouble(depot: Depot) -> None:
+    urls = [depot.put(name, name.encode() + b"\n") for name in ("lock", "used", "a.part-1")]
+    spec = depot.spec(urls, staging={"cache": str(depot.path / "node")})
+    spec["components"] = {f"c{n}": {"files": [url]} for n, url in enumerate([*urls, *urls])}
+    depot.render(spec)
+    depot.run()
+    assert stdouts(depot) == [b"lock\n", b"used\n", b"a.part-1\n"] * 2
+    assert sorted(end["staged"][0]["from"] for end in depot.ends()) == ["cache"] * 3 + ["store"] * 3
+
+
+def test_a_shard_without_a_directory_sweeps_nothing(depot: Depot) -> None:
+    """Without it, what is swept would begin at the root of the file system."""
+    url = depot.put("a", b"hello\n")
+    depot.render(depot.spec([url]))
+    (depot.path / "runs/r/plan/args/0").write_text("")
+    rm = depot.path / "bin/rm"
+    rm.parent.mkdir(exist_ok=True)
+    rm.write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" >>{depot.path}/swept\nexec /bin/rm "$@"\n')
+    rm.chmod(0o755)
+    plan = (depot.path / "runs/r/plan/id").read_text().strip()
+    for mine in ({}, {"FARMHAND_ATTEMPT": str(depot.path)}):
+        done = subprocess.run(
+            ["bash", depot.path / "runs/r/plan/shard.sh", plan, "1", "local", "1", "0", "0", "0"],
+            env={**os.environ, "PATH": f"{rm.parent}:{os.environ['PATH']}"} | mine,
+            check=False,
+        )
+        assert done.returncode == 91, "its line in the plan is gone"
+    swept = depot.path / "swept"
+    assert not swept.exists() or "staged" not in swept.read_text()
