@@ -126,7 +126,12 @@ class GridWork(Frozen):
     """A grid: every combination of the parameters' values is a point."""
 
     grid: dict[_Name, Axis] = Field(default_factory=dict)
-    zip: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_groups)] = ()
+    zip: Annotated[
+        tuple[tuple[str, ...], ...],
+        BeforeValidator(
+            _groups, json_schema_input_type=tuple[str, ...] | tuple[tuple[str, ...], ...]
+        ),
+    ] = ()
     """Groups of parameters that go together: first values with first values, and so on."""
     exclude: tuple[Exclusion, ...] = ()
     overrides: tuple[Override, ...] = ()

@@ -137,6 +137,17 @@ def test_a_point_in_several_shards_keeps_the_seed_of_its_first() -> None:
     assert len(set(four)) == len(four) == 4 * len(one)
 
 
+def test_points_are_counted_without_visiting_them() -> None:
+    wide = {"from": "1", "to": "5000", "step": "1"}
+    rule = {"when": {"a": {"above": "4000"}, "c": ["7", "8"]}, "reason": "r"}
+    [part] = parts({"a": wide, "b": wide, "c": wide}, exclude=[rule])
+    assert part.points
+    assert part.points.total == 5000**3
+    assert part.points.excluded == [1000 * 5000 * 2]
+    assert part.shards == 5000**3 - 1000 * 5000 * 2
+    assert next(part.cuts()).point == ("1", "1", "1")
+
+
 def test_components_may_be_grids() -> None:
     components = {
         "a": {"work": {"grid": {"x": ["1", "2"]}, "seed": {"spawn": 1}}},

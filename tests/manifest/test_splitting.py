@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given
@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from manifest.chunks import split_count
 from manifest.errors import UserError
 from manifest.spec import Spec
-from manifest.splitting import plan_parts, rows
+from manifest.splitting import plan_parts, rows, spawned_seed
 
 
-@given(count=st.integers(1, 5000), data=st.data())
-def test_every_split_covers_its_range_exactly_once(count: int, data: st.DataObject) -> None:
-    shards = data.draw(st.integers(1, min(count, 400)))
-    split = list(split_count(count, shards))
+@given(units=st.integers(1, 5000), data=st.data())
+def test_every_split_covers_its_range_exactly_once(units: int, data: st.DataObject) -> None:
+    shards = data.draw(st.integers(1, min(units, 400)))
+    split = list(split_count(units, shards))
     assert split[0][0] == 0
     assert all(start + size == after for (start, size), (after, _) in pairwise(split))
-    assert sum(split[-1]) == count
+    assert sum(split[-1]) == units
     sizes = [size for _, size in split]
     assert len(sizes) == shards
     assert min(sizes) >= 1
@@ -77,3 +77,9 @@ def test_neighbouring_studies_share_no_spawned_seed() -> None:
 def test_refused(more: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said.replace("(", r"\(").replace(")", r"\)")):
         plan_parts(spec(**more))
+
+
+def test_no_spawned_seed_is_0_which_generators_take_for_the_clock() -> None:
+    base = next(number for number in count() if spawned_seed(number, 0, 16) == 0)
+    one = spec(work={"count": 3, "seed": {"spawn": base, "bits": 16}}, shards=3)
+    assert all(row.seed for row in rows(plan_parts(one)))
