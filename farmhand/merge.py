@@ -11,6 +11,7 @@ from collectors.run_facts import RunFacts, read_facts
 from farmhand.choose_components import OnlyOption, SkipOption, chosen
 from farmhand.gather import gather
 from farmhand.locate import JsonOption, ManifestOption, OutDirOption, RunArgument, find_run
+from farmhand.merge_block import merge_block
 from farmhand.merge_clean import Clean, clean, refuse_without_answer
 from farmhand.merge_components import merge_by_component
 from farmhand.merge_request import Outcome, Request, start_here
@@ -19,7 +20,6 @@ from farmhand.software_differences import refuse_or_tell
 from farmhand.talk import give, give_json, say, short_path, warn
 from manifest.checks import MergeSpec
 from manifest.errors import Refusal, UserError
-from manifest.spec import Spec
 from manifest.store import read_manifest
 from outputs.merge import KINDS
 
@@ -38,6 +38,10 @@ def verb(
     ] = None,
     kind: Annotated[
         str | None, typer.Option(metavar="KIND", help=f"With --input: {', '.join(KINDS)}.")
+    ] = None,
+    spec_file: Annotated[
+        str | None,
+        typer.Option("--spec", metavar="FILE", help="Merge as the merge: block of this spec says."),
     ] = None,
     only: OnlyOption = None,
     skip: SkipOption = None,
@@ -61,6 +65,8 @@ def verb(
     or changed since they were collected. Exit code 1 then, and nothing is written.
     """
     if inputs:
+        if spec_file is not None:
+            raise UserError("--spec is for a run, not for files given with --input")
         if clean_up is not None:
             raise UserError("--clean is for a run's shards, not for files given with --input")
         made = merge_files(inputs, kind, out, start_here, allow_partial=allow_partial)
@@ -70,7 +76,7 @@ def verb(
         refuse_without_answer(yes=yes, dry_run=dry_run)
     folder, path = find_run(run, manifest, out_dir, writes=True)
     now, facts = read_manifest(path), read_facts(folder)
-    spec = _merge_spec(facts.spec, kind)
+    spec = merge_block(facts.spec, spec_file, kind)
     if not as_collected and gather(folder, path).folded.changed:
         raise Refusal(
             "there is more than the manifest knows",
@@ -91,18 +97,6 @@ def verb(
     _tell(made, as_json=as_json)
     if clean_up is not None:
         clean(folder, clean_up, made, yes=yes)
-
-
-def _merge_spec(spec: Spec, kind: str | None) -> MergeSpec:
-    if spec.merge is None:
-        raise UserError(
-            "the spec has no merge: block, so farmhand cannot know what to merge",
-            hint="merge files with: farmhand merge --kind KIND --input FILE --input FILE ...",
-        )
-    if kind is not None and kind != spec.merge.kind:
-        wanted = f"merge.kind {spec.merge.kind}" if spec.merge.kind else "merge.rules"
-        raise UserError(f"--kind {kind} contradicts the spec's {wanted}")
-    return spec.merge
 
 
 def _components(

@@ -166,8 +166,8 @@ class Columns:
             f"not merged: {source.label}: the header is {shown(table.header)}; {first.label} has "
             f"{shown(self.header)}: {'; '.join(told) or 'the same columns in another order'}",
             where=f"{source.shown} and {first.shown}",
-            hint="if both are right, say columns: union under merge: in the spec, which leaves "
-            "empty what a table lacks",
+            hint="if both are right, columns: union under merge: leaves empty what a table lacks; "
+            "write it into a spec, and: farmhand merge RUN --spec FILE",
         )
 
 

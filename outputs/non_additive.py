@@ -41,8 +41,8 @@ def refuse_pooled(job: MergeJob, name: str, shards: int) -> None:
         f"not merged: {', '.join(spec.non_additive)} cannot be put together from {shards} shards: "
         f"each computed {'it' if len(spec.non_additive) == 1 else 'them'} of its own part",
         where=name,
-        hint="under merge: in the spec, recompute: {command: [...]} computes again from the whole, "
-        "and drop: true leaves out",
+        hint="recompute: {command: [...]} under merge: computes again from the whole, drop: true "
+        "leaves out; write it into a spec, and: farmhand merge RUN --spec FILE",
     )
 
 

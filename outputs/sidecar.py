@@ -91,6 +91,7 @@ def _document(
     return {
         "schema": SCHEMA,
         "kind": job.spec.kind,
+        "settings": job.spec.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "created_at_utc": job.created_at_utc,
         "run": dict(job.run),
         "complete": not job.missing,

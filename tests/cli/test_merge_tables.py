@@ -85,17 +85,34 @@ def test_each_component_by_itself(farm: Farm) -> None:
     assert (run / "merged/m0.10b/t.csv/mass=0.10.csv").read_text() == "n,q,channel\n1,1,b\n"
 
 
-def test_what_does_not_add_up_is_refused_and_may_be_dropped(farm: Farm) -> None:
-    merge = {"kind": "csv", "non_additive": ["q"]}
-    collected(farm, merge=merge)
+def test_what_does_not_add_up_is_refused_until_the_spec_says_more(farm: Farm) -> None:
+    merge: dict[str, Any] = {"kind": "csv", "non_additive": ["q"]}
+    run = collected(farm, merge=merge)
     said = farm("merge", "runs/r", code=1).err
     assert "q cannot be put together from 3 shards" in said
-    assert "recompute: {command: [...]}" in said
-    farm.render(SPEC | {"merge": merge | {"drop": "true"}}, "--scheduler", "nohup", name="s")
-    farm.job(0, 1, 2, name="s")
-    farm("collect", "--in-place", "runs/s")
-    assert "left out, for it does not add up: q" in farm("merge", "runs/s").err
-    assert (farm.run("s") / "merged.csv").read_text() == "n\n0\n1\n2\n"
+    assert "farmhand merge RUN --spec FILE" in said
+    Path("again.json").write_text(json.dumps(SPEC | {"merge": merge | {"drop": "true"}}))
+    said = farm("merge", "runs/r", "--spec", "again.json").err
+    assert "left out, for it does not add up: q" in said
+    assert (run / "merged.csv").read_text() == "n\n0\n1\n2\n"
+    proof = json.loads((run / "merged.csv.merge.json").read_text())
+    assert proof["settings"] == {"kind": "csv", "non_additive": ["q"], "drop": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"merge": None}, "the spec has no merge: block"),
+        ({"outputs": {"x": "x"}, "merge": {"kind": "csv", "output": "x"}}, "'x' is not declared"),
+        ({"merge": {"kind": "csv", "non_additive": "q"}}, "merge.non_additive"),
+    ],
+)
+def test_a_merge_block_that_does_not_suit(farm: Farm, changes: dict[str, Any], words: str) -> None:
+    collected(farm)
+    Path("again.json").write_text(json.dumps(SPEC | changes))
+    said = farm("merge", "runs/r", "--spec", "again.json", code=2).err
+    assert words in said
+    assert "again.json" in said
 
 
 def test_a_spec_that_means_nothing_is_refused_when_it_is_rendered(farm: Farm) -> None:

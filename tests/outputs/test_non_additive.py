@@ -101,6 +101,14 @@ def test_recomputed_from_the_whole(desk: Desk) -> None:
     assert desk.sidecar()["outputs"][0]["bytes"] == len(RANKED)
 
 
+def test_other_fields_keep_their_bytes_whatever_the_command_writes(desk: Desk) -> None:
+    table = b'"gene",p,rank\r\n"b","0.20",9\r\n'
+    how = recompute(sys.executable, "-c", RANK)
+    words = {"kind": "csv", "non_additive": ["rank"], "recompute": how, "run_command": run}
+    desk.merge(desk.sources([table, b"gene,p,rank\nc,0.3,1"]), **words)
+    assert desk.result() == b'"gene",p,rank\r\n"b","0.20",1\r\nc,0.3,2\r\n'
+
+
 def test_recomputed_for_each_group(desk: Desk) -> None:
     tables = [b"m,p,rank\n1,0.2,1\n2,0.2,1\n", b"m,p,rank\n1,0.1,1\n2,0.3,1\n"]
     desk.merge(
