@@ -68,6 +68,7 @@ class PoolView:
         self._log, self._status = RunLog(known.run), StatusFile(known.run)
         self._begun = time.monotonic()
         self._next = 0.0
+        self._waited = False
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -128,6 +129,9 @@ class PoolView:
         if now >= self._next:
             self._next = now + _EVERY_S
             self._remaining = self._estimate()
+            if seen.waiting and not self._waited:
+                self._log.add(seen.waiting)
+            self._waited = bool(seen.waiting)
             self._status.write(self._facts(seen, "stopping" if seen.stopping else "running"))
         failed = f", {self._failed} failed" if self._failed else ""
         self._bar.update(

@@ -118,9 +118,9 @@ def outcome_lines(found: Outcome, least: Mapping[str, int | None], width: int) -
         text = f"output {name}: {made.shards} of {found.shards} there"
         if made.smallest is not None:
             size, shard = made.smallest
-            text += f", {short_bytes(made.bytes)}, the smallest {short_bytes(size)} ({shard})"
+            text += f", {short_bytes(made.bytes)}, smallest {short_bytes(size)} ({shard})"
         if least.get(name):
-            text += f"; at least {short_bytes(least[name] or 0)} is right"
+            text += f", min_size {short_bytes(least[name] or 0)}"
         lines += textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False)
     return lines
 

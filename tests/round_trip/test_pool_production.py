@@ -167,7 +167,7 @@ def test_others_can_watch_it_while_it_lives(farm: Farm) -> None:
         ["a", "3", "3", "3"],
         ["b", "2", "2", "2"],
     ]
-    assert "output o: 5 of 5 there, 15 B, the smallest 3 B" in out
+    assert "output o: 5 of 5 there, 15 B, smallest 3 B" in out
     log = (farm.run("r") / "logs/run.log").read_text().splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \S", line) for line in log)
     events = [line.split(" ", 1)[1] for line in log]
