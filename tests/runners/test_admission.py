@@ -14,10 +14,11 @@ def jobs(asks: Iterable[Ask]) -> list[Job]:
     return [Job(shard, ("true",), ask) for shard, ask in enumerate(asks)]
 
 
-def test_a_job_that_does_not_fit_lets_smaller_ones_pass_and_then_holds_the_door() -> None:
+@pytest.mark.parametrize("room", [Room(memory=4), Room(jobs=4, memory=4)])
+def test_a_job_that_does_not_fit_lets_smaller_ones_pass_and_then_holds_the_door(room: Room) -> None:
     # 4 units; small ones of 1 never end together, so 4 would never be free by itself.
     asks = [Ask(1, 1)] * 4 + [Ask(1, 4)] + [Ask(1, 1)] * 100
-    queue = Admission(iter(jobs(asks)), Room(memory=4))
+    queue = Admission(iter(jobs(asks)), room)
     running = []
     order = []
     while job := queue.take():

@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import sys
@@ -7,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from runners.admission import Admission
 from runners.job import Ask, Job
-from runners.memory_use import memory_use
+from runners.memory_guard import MemoryGuard, Struck
+from runners.memory_use import Use, memory_use
 from runners.oom_kills import oom_kills
-from runners.processes import start_ticks
+from runners.pool_journal import PoolJournal
+from runners.processes import parse_stat, start_ticks
 from runners.room import Room
 
 MB = 1 << 20
@@ -111,6 +115,30 @@ def test_what_the_kernel_kills_is_told_from_other_kills(
     assert oom["why"] == "oom_kill went from 7 to 8 while it ran"
 
 
+def test_a_job_that_fails_by_itself_is_not_blamed_on_the_kernel(
+    run: Any, listening: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = itertools.count()
+    monkeypatch.setattr("runners.memory_guard.oom_kills", lambda: next(counts))
+    run.command("exit 3\n")
+    assert run.pool(jobs(run, 90 * MB), 1, Room(jobs=1), listening).failed == 1
+    assert oom_lines(run) == []
+
+
+@pytest.mark.parametrize(("held", "victim"), [((99, 105), None), ((99, 112), 2), ((150, 112), 1)])
+def test_the_one_furthest_over_its_request_goes_and_a_little_is_forgiven(
+    monkeypatch: pytest.MonkeyPatch, held: tuple[int, int], victim: int | None
+) -> None:
+    uses = {pid: Use(size * MB) for pid, size in enumerate(held, 1)}
+    monkeypatch.setattr("runners.memory_guard.memory_use", lambda _leaders: uses)
+    room = Room(memory=200 * MB)
+    admission = Admission(iter(()), room)
+    for pid in uses:
+        admission.enter(pid, Ask(1, 100 * MB))
+    found = MemoryGuard("/nowhere", room).watch(admission)
+    assert (found and found[0]) == victim
+
+
 def test_kills_are_counted_by_the_own_group_else_by_the_machine(tmp_path: Path) -> None:
     def write(name: str, text: str) -> None:
         path = tmp_path / name
@@ -141,8 +169,9 @@ def test_the_use_of_a_payload_is_that_of_its_session_and_all_below(run: Any, unt
         setsid=True,
     )
     try:
-        until(lambda: len(memory_use({pid: None}).get(pid, Nothing).members) == 2, "two children")
+        until(lambda: sessions_below(pid) == {pid, None}, "a child in a session of its own")
         use = memory_use({pid: None})[pid]
+        assert len(use.members) == 2
         assert all(start_ticks(member) == started for member, started in use.members)
         assert use.bytes > 2 * MB
         shared = memory_use({pid: 1})[pid]
@@ -154,8 +183,13 @@ def test_the_use_of_a_payload_is_that_of_its_session_and_all_below(run: Any, unt
         os.waitpid(pid, 0)
 
 
-class Nothing:
-    members = ()
+def sessions_below(pid: int) -> set[int | None]:
+    """The sessions of its children; None: one of their own."""
+    found: set[int | None] = set()
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+        _, _, session, _ = parse_stat(Path(f"/proc/{child}/stat").read_bytes())
+        found.add(None if session == int(child) else session)
+    return found
 
 
 def group_of_its_own() -> Path | None:
@@ -191,3 +225,11 @@ def gone(group: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_the_reason_is_on_disk_before_the_kill(tmp_path: Path) -> None:
+    path = tmp_path / "pool.jsonl"
+    journal = PoolJournal(str(path))
+    journal.struck(3, 7, 8, Struck("pool", 5, 4, "why"))
+    assert b'"event":"oom","shard":3,"pid":7,"pid_start":8,' in path.read_bytes()
+    journal.close()
