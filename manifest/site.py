@@ -145,6 +145,8 @@ def site_text(site: Site) -> str:
             partition["max_walltime"] = _clock(partition["max_walltime"])
         if "memory" in partition:
             partition["memory"] = f"{partition['memory'] >> 20} MB"
+    if "memory" in tree.get("local", {}):
+        tree["local"]["memory"] = f"{tree['local']['memory']} B"
     return _ABOUT + dump_yaml(tree)
 
 

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from manifest.errors import UserError
-from manifest.site import Site, SlurmPartition, SlurmSite, parse_site, read_site, site_text
+from manifest.site import (
+    LocalSite,
+    Site,
+    SlurmPartition,
+    SlurmSite,
+    parse_site,
+    read_site,
+    site_text,
+)
 
 FULL = Site(
     slurm=SlurmSite(
@@ -31,7 +39,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("site", [FULL, Site()])
+HERE = Site(local=LocalSite(jobs=8, memory=(48 << 30) + 1))
+
+
+@pytest.mark.parametrize("site", [FULL, HERE, Site()])
 def test_what_is_written_reads_back(site: Site) -> None:
     assert parse_site(site_text(site).encode(), "site.yaml") == site
 
@@ -86,6 +97,8 @@ def test_the_largest_array(text: str, expected: int | None) -> None:
         ),
         ("slurm: {zzz: 1}", "unknown key 'zzz'", "s:1", "known here: cluster, max_array_size"),
         ("slurm: {max_job_count: many}", "'many' is not a whole number", "s:1", "digits"),
+        ("local: {mem: 4 GB}", "unknown key 'mem'", "s:1", "did you mean 'memory'?"),
+        ("local: {memory: 48}", "'48' has no unit", "s:1", ""),
         ("slurm: [a]", "slurm: a block of keys was expected", "s:1", ""),
         ("slurm: {max_array_size: 5000000}", "less than or equal to 4000001", "s:1", ""),
         ("slurm: {partitions: {a: {max_walltime: 4:00}}}", "write 4h or 4m", "s:1", ""),
