@@ -20,6 +20,7 @@ from benchmarks.condor_log import condor_log_rows
 from benchmarks.destinations import destination_rows
 from benchmarks.grids import grid_rows
 from benchmarks.keyed_tables import keyed_table_rows
+from benchmarks.items import item_rows
 from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
@@ -63,6 +64,8 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from cache_rows(folder, arguments.jobs // 4, times)
     yield from software_rows(folder, arguments.jobs, times)
     yield from root_rows(folder, times)
+    few = arguments.quick
+    yield from item_rows(folder, *((10_000, 1_000) if few else (1_000_000, 10_000)), times)
     yield from timing_rows(folder, 1_000 if arguments.quick else 10_000, times)
     yield from grid_rows(folder, 20 if arguments.quick else 100, times)
     yield from keyed_table_rows(folder, 1_000, times)
