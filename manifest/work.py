@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from manifest.checks import Frozen
 from manifest.grid import GridWork
@@ -72,6 +72,8 @@ _Split = Annotated[
     Annotated[int, Field(gt=0), Tag("[number]")]
     | Annotated[Literal["modulo", "contiguous"], Tag("[dealt]")],
     Discriminator(lambda v: "[dealt]" if v in _DEALT else "[number]"),
+    # Not oneOf: a number may be written as a text, and so both would fit a word.
+    WithJsonSchema({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"enum": [*_DEALT]}]}),
 ]
 
 _WAYS = ("split", "files_per_chunk", "one_per_file", "events_per_chunk", "events_per_job")
