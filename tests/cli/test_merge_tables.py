@@ -77,6 +77,25 @@ def test_a_file_for_each_point(farm: Farm) -> None:
     assert proof["rows"] == {"read": 4, "identical": 0, "written": 4}
 
 
+def test_points_of_a_grid(farm: Farm) -> None:
+    spec: dict[str, Any] = {key: SPEC[key] for key in ("name", "script", "outputs")}
+    spec["work"] = {"grid": {"mass": ["0.10", "0.2"], "channel": ["a", "b"]}}
+    spec["merge"] = {
+        "kind": "csv",
+        "group_by": ["point.mass"],
+        "source_column": "channel",
+        "source": "point.channel",
+    }
+    farm.render(spec, "--scheduler", "nohup")
+    farm.job(0, 1, 2, 3)
+    farm("collect", "--in-place", "runs/r")
+    farm("merge", "runs/r")
+    assert files(farm.run() / "merged") == {
+        "mass=0.10.csv": "n,q,channel\n0,1,a\n1,1,b\n",
+        "mass=0.2.csv": "n,q,channel\n2,1,a\n3,1,b\n",
+    }
+
+
 def test_each_component_by_itself(farm: Farm) -> None:
     merge = SPEC["merge"] | {"by": "component"}
     run = collected(farm, merge=merge)
