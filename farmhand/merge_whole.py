@@ -14,6 +14,7 @@ from farmhand.talk import short_path, warn
 from farmhand.unchanged import refuse_changed_plan
 from manifest.checks import MergeSettings
 from manifest.errors import Refusal, UserError
+from manifest.item_table import read_all
 from manifest.layout import ranges
 from outputs.command import RunCommand
 from outputs.facts import UNPLANNED, ShardFacts, Source
@@ -71,11 +72,18 @@ def _merged(
         planned_total=facts.shards,
         run=request.ids,
         run_command=request.start,
+        expected=_items(request, settings, wanted),
     )
     used = list(report.used if report.used is not None else sources)
     if facts.spec.item_columns:
         used = []  # a resumed shard's tables hold rows that are not in the result
     return outcome_of(report, [("merged", used)], complete=not missing)
+
+
+def _items(request: Request, settings: MergeSettings, wanted: str) -> set[str] | None:
+    """Return the items that the result's key has to name, where it does."""
+    column = request.facts.spec.item_columns.get(wanted)
+    return read_all(request.facts.run) if column and settings.key == (column,) else None
 
 
 def _source(run: str, one: Accepted, wanted: str) -> Source:
