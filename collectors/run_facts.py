@@ -42,18 +42,7 @@ class RunFacts:
         """Return whether shard directories lie in blocks."""
         return is_nested(self.shards)
 
-    def points(self) -> dict[int, dict[str, str]]:
-        """Return the parameters of the points of grids, by shard index."""
-        return {
-            part.first + number: dict(zip(part.points.names, cut.point, strict=True))
-            for part in self.parts.values()
-            if part.points
-            for number, cut in enumerate(part.cuts())
-        }
-
-    def shard(
-        self, row: dict[str, Any], attempt: str, point: dict[str, str] | None = None
-    ) -> ShardFacts:
+    def shard(self, row: dict[str, Any], attempt: str) -> ShardFacts:
         """Return what validators and merges know of a planned row."""
         part = self.parts[row["component"]]
         seed = part.seed
@@ -69,7 +58,7 @@ class RunFacts:
             base_seed=None if seed is None else seed.base,
             attempt=attempt,
             params=self.params(row["component"]),
-            point=point or {},
+            point=row.get("point", {}),
         )
 
     def params(self, component: str | None) -> dict[str, str]:

@@ -50,15 +50,14 @@ def harvest(
     Raises:
         Refusal: an output is no longer what was checked, or was taken away after a merge.
     """
-    found, points = Harvest([], []), facts.points()
+    found = Harvest([], [])
     faults = _Faults(facts.run, read_cleaned(facts.run))
     for plan_bytes, result_bytes in zip(manifest.plans, manifest.results, strict=True):
         plan = parse_row(plan_bytes, manifest.path)
         if components is not None and plan["component"] not in components:
             continue
         row = parse_row(result_bytes, manifest.path)
-        point = points.get(plan["shard_index"])
-        mine = list(_attempts(row, manifest.path, facts, plan, point))
+        mine = list(_attempts(row, manifest.path, facts, plan))
         if not mine:
             found.missing.append(facts.shard(plan, ""))
         for one in mine:
@@ -114,11 +113,7 @@ class _Faults:
 
 
 def _attempts(
-    row: dict[str, Any],
-    path: str,
-    facts: RunFacts,
-    plan: dict[str, Any],
-    point: dict[str, str] | None,
+    row: dict[str, Any], path: str, facts: RunFacts, plan: dict[str, Any]
 ) -> Iterator[Accepted]:
     accepted = set(row["accepted_attempts"])
     for attempt in known_attempts(row, path).values():
@@ -127,9 +122,7 @@ def _attempts(
                 output["name"]: output for output in attempt["outputs"] or [] if output["path"]
             }
             whole = ended_well(attempt)
-            yield Accepted(
-                facts.shard(plan, attempt["attempt"], point), attempt["dir"], outputs, whole
-            )
+            yield Accepted(facts.shard(plan, attempt["attempt"]), attempt["dir"], outputs, whole)
 
 
 def _only_elsewhere(run: str, entry: dict[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from renderer.companions import companion_words
 from renderer.component_files import find_files
 from renderer.inputs import Inputs, find_inputs
 from renderer.literal_words import refuse_literal_files
+from renderer.merge_values import refuse_unknown_values
 from renderer.named_rows import Namer
 from renderer.point_names import NameReader
 from renderer.shares import CHUNK_WORDS, ITEM_WORDS, env_word, own_env
@@ -86,6 +87,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
         refuse_literal_files(("", *spec.arguments), base, "arguments")
     inputs = find_inputs(spec.inputs, base)
     names = _names(spec, parts)
+    refuse_unknown_values(spec.merge, names)
     spell = {Runtime("inputs", name): word for name, word in inputs.words.items()}
     spell[Runtime("attempt", "dir")] = '"$FARMHAND_ATTEMPT"'
     spell |= CHUNK_WORDS | ITEM_WORDS | BUNDLE_WORDS

@@ -148,7 +148,7 @@ def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:
         raise UserError(f"{text!r}: only {{{{ … }}}} is understood", where=where)
     runtime = _runtime(node)
     if runtime:
-        _refuse_unknown(runtime, where, names)
+        refuse_unknown(runtime, where, names)
         return runtime
     varies = False
     for name in node.find_all(nodes.Name) if not isinstance(node, nodes.Name) else [node]:
@@ -168,7 +168,7 @@ def _piece(node: nodes.Node, text: str, where: str, names: Names) -> Piece:
             )
         varies = varies or name.name not in names.constants
     for access in _accesses(node):
-        _refuse_unknown(access, where, names)
+        refuse_unknown(access, where, names)
     _refuse_unknown_filters(node, text, where)
     if varies:
         return Expression(node)
@@ -224,7 +224,12 @@ def _runtime(node: nodes.Expr) -> Runtime | None:
     return found if found and found.space in RUNTIME else None
 
 
-def _refuse_unknown(field: Runtime, where: str, names: Names) -> None:
+def refuse_unknown(field: Runtime, where: str, names: Names) -> None:
+    """Refuse a field that is not among the names.
+
+    Raises:
+        UserError: it is not; with what to do about it.
+    """
     space, name = field.space, field.name
     fields = names.spaces.get(space, ())
     if name in fields:

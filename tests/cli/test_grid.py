@@ -130,7 +130,7 @@ def test_a_slip_in_a_block_of_a_list_names_what_is_known_there(farm: Farm) -> No
         ("exclude", "[{when: {}, reason: r}]", "work.exclude.0.when: nothing stands here"),
         ("exclude", "[{when: {mass: 2.6}}]", "'work.exclude.0.reason' is missing"),
         ("overrides", "[{when: {mass: 2.6}}]", "says nothing"),
-        ("count", "5", "exactly one of count:, files:, events: and grid: (per_point: says"),
+        ("count", "5", "exactly one of count:, items:, files:, events: and grid: (per_point: says"),
     ],
 )
 def test_a_bad_grid_is_named(farm: Farm, key: str, value: str, told: str) -> None:
@@ -140,3 +140,35 @@ def test_a_bad_grid_is_named(farm: Farm, key: str, value: str, told: str) -> Non
     said = farm("render", "--dry-run", code=2)
     assert told in said.err
     assert "Traceback" not in said.err
+
+
+MERGED = """\
+merge: {kind: csv, output: table, group_by: [point.mass, point.flavour],
+        key: [point.mass, point.flavour, point.mode, event],
+        source_column: regime, source: point.mode}
+"""
+
+
+def test_modes_of_a_point_become_one_table(grid: Farm) -> None:
+    text = SPEC.replace("outputs: {told: point.txt}", "outputs: {table: table.csv}")
+    text = text.replace("""'echo "$@" >point.txt'""", """'printf "event\\n0\\n1\\n" >table.csv'""")
+    (grid.path / "farmhand.yaml").write_text(text + MERGED, encoding="utf-8")
+    grid("render", "--run-id", "r")
+    grid("run", "runs/r")
+    grid("merge", "runs/r")
+    merged = grid.path / "runs/r/merged"
+    assert {path.name for path in merged.iterdir()} == {
+        f"mass={mass},flavour={flavour}.csv" for mass, flavour, _ in POINTS
+    }
+    table = (merged / "mass=0.215,flavour=tau.csv").read_text(encoding="utf-8")
+    assert table == "event,regime\n0,direct\n1,direct\n0,fromTau\n1,fromTau\n"
+
+
+def test_a_merge_that_asks_for_what_points_lack_is_refused_at_the_render(grid: Farm) -> None:
+    with open(grid.path / "farmhand.yaml", "a", encoding="utf-8") as file:
+        file.write(
+            MERGED.replace("output: table", "output: told").replace("point.mode}", "point.mod}")
+        )
+    said = grid("render", code=2)
+    assert "point.mod is not defined; did you mean point.mode?" in said.err
+    assert "merge.source" in said.err
