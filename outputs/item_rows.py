@@ -33,11 +33,8 @@ def ledger_lines(data: bytes) -> list[str]:
     >>> ledger_lines(b"u1\nu2\t3.5 s\nu3")
     ['u1', 'u2']
     """
-    return [
-        os.fsdecode(line.partition(b"\t")[0].removesuffix(b"\r"))
-        for line in data.split(b"\n")[:-1]
-        if line
-    ]
+    lines = os.fsdecode(data).split("\n")[:-1]
+    return [line.partition("\t")[0].removesuffix("\r") for line in lines if line]
 
 
 def read_ledger(folder: str, known: Collection[str]) -> Ledger:

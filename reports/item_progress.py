@@ -97,7 +97,9 @@ def item_progress(manifest: Manifest, now: float) -> ItemProgress:
         counts = [_count(manifest.run, one) for one in attempts]
         done = sum(counts)
         if len(attempts) > 1:  # what two have finished counts once
-            done = len({item for one in attempts for item in _ledger(manifest.run, one)})
+            done = len(
+                {item for one in attempts for item in ledger_lines(_ledger(manifest.run, one))}
+            )
         rate = None
         for attempt, count in zip(attempts, counts, strict=True):
             if attempt["state"] == "running" and count and now > attempt["started"]:
@@ -109,16 +111,16 @@ def item_progress(manifest: Manifest, now: float) -> ItemProgress:
 def _count(run: str, attempt: dict[str, Any]) -> int:
     if "ledger" in attempt:  # over, and read by collect
         return int(attempt["ledger"]["items"])
-    return len(_ledger(run, attempt))
+    return sum(map(bool, _ledger(run, attempt).split(b"\n")[:-1]))
 
 
-def _ledger(run: str, attempt: dict[str, Any]) -> list[str]:
+def _ledger(run: str, attempt: dict[str, Any]) -> bytes:
     try:
         handle = os.open(f"{run}/{attempt['dir']}/{LEDGER}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return []
+        return b""
     with open(handle, "rb", buffering=0) as stream:
-        return ledger_lines(stream.read())
+        return stream.read()
 
 
 def _numbers(done: int, total: int, rate: float | None, left_s: float | None) -> dict[str, Any]:

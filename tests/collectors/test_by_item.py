@@ -55,8 +55,12 @@ def attempt(  # noqa: PLR0913 (two have names)
     }
 
 
+def shard_of(run: Path) -> ItemShard:
+    return ItemShard(RunFacts(str(run), SPEC, {}, 1, {}, {None: 4}, PATHS), ITEMS)
+
+
 def judged(run: Path, attempts: list[dict[str, Any]]) -> tuple[Any, list[str], list[str]]:
-    shard = ItemShard(RunFacts(str(run), SPEC, {}, 1, {}, {None: 4}, PATHS), ITEMS)
+    shard = shard_of(run)
     ordered = sorted(attempts, key=when)
     verdict, accepted = shard.verdict(ordered, PATHS)
     return verdict, accepted, shard.left(ordered, PATHS)
@@ -153,7 +157,7 @@ def test_the_order_of_looking_changes_nothing(ledgers: list[tuple[list[str], int
     run = Path(tempfile.mkdtemp())
     try:
         attempts = [
-            attempt(run, f"a{n}", lines(*items), rows(*items), code=code, started=float(n // 2))
+            attempt(run, f"a{n}", lines(*items), rows(*items), code=code, started=1.0 + n // 2)
             for n, (items, code) in enumerate(ledgers)
         ]
         answers = set()
@@ -163,6 +167,13 @@ def test_the_order_of_looking_changes_nothing(ledgers: list[tuple[list[str], int
         [(verdict, accepted, left)] = answers
         union = {item for items, _ in ledgers for item in items}
         assert set(left) == set(ITEMS) - union
+        shares = shard_of(run).shares(sorted(attempts, key=when), PATHS)
+        owners = {item: one["attempt"] for one, mine in shares for item in mine}
+        assert sum(len(mine) for _, mine in shares) == len(owners)
+        first = {
+            item: min(n for n, (its, _) in enumerate(ledgers) if item in its) for item in union
+        }
+        assert owners == {item: f"a{number}" for item, number in first.items()}
         ended = any(code == 0 for _, code in ledgers)
         assert (verdict.state == "succeeded") == (ended and not left)
         assert bool(accepted) == (verdict.state == "succeeded")
