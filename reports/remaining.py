@@ -13,7 +13,7 @@ import math
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _KEPT = 1000
 """Times of a kind that count: the latest."""
@@ -60,10 +60,11 @@ class Clock:
         for kind, seconds in running:
             so_far.setdefault(kind, []).append(seconds)
         whole = _Kind.of(pooled, [seconds for _, seconds in running])
+        strange = replace(whole, number=1)  # of a kind of its own no time is known
         work = variance = last = dephased = 0.0
         for kind in {**left, **so_far}:
             times = self._kinds.get(kind)
-            made = _Kind.of(times, so_far.get(kind, ())) if times else whole
+            made = _Kind.of(times, so_far.get(kind, ())) if times else strange
             number = left.get(kind, 0)
             work += number * made.mean
             rest = [made.rest(seconds) for seconds in so_far.get(kind, ())]

@@ -119,13 +119,13 @@ def refuse_unfit(asks: Mapping[int, Ask], room: Room, names: Mapping[int, str]) 
     if big and memory is not None:
         most = max(big, key=lambda shard: asks[shard].memory or 0)
         what.append(
-            f"{_who(big, names)} {_ask(big)} for up to {format_bytes(asks[most].memory or 0)} of "
+            f"{_who(big, names)} {_ask(big)} {format_bytes(asks[most].memory or 0)} of "
             f"memory, and the pool has {format_bytes(memory)} ({room.memory_by})"
         )
     if wide and cores is not None:
         most = max(wide, key=lambda shard: asks[shard].cpus)
         what.append(
-            f"{_who(wide, names)} {_ask(wide)} for up to {_cores(asks[most].cpus)}, and the pool "
+            f"{_who(wide, names)} {_ask(wide)} {_cores(asks[most].cpus)}, and the pool "
             f"has {_cores(cores)}"
         )
     ways = ["run them on a larger machine"]
@@ -147,7 +147,7 @@ def _who(shards: list[int], names: Mapping[int, str]) -> str:
 
 
 def _ask(shards: list[int]) -> str:
-    return "asks" if len(shards) == 1 else "ask"
+    return "asks for" if len(shards) == 1 else "ask for up to"
 
 
 def _cores(count: int) -> str:

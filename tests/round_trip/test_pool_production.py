@@ -104,7 +104,7 @@ def test_what_can_never_fit_is_refused_before_anything_starts(farm: Farm) -> Non
     text = spec("echo good >out.txt", small=(3, "10 MB"), huge=(1, "900 TB"))
     farm("render", "-", "--run-id", "r", stdin=text)
     refused = farm("run", "runs/r", code=1)
-    assert "nothing was started: shard 3 (huge) asks for up to 900 TB of memory" in refused.stderr
+    assert "nothing was started: shard 3 (huge) asks for 900 TB of memory" in refused.stderr
     assert "run the others: --shards 0-2; " in refused.stderr
     assert not list((farm.run("r") / "records").rglob("*.jsonl"))
     farm("run", "runs/r", "--shards", "0-2")

@@ -53,7 +53,7 @@ def test_what_can_never_start_is_refused_with_all_numbers_and_the_others_named()
     with pytest.raises(Refusal) as refused:
         refuse_unfit(asks, room_here(limits=limits(2, 3)), names)
     assert str(refused.value.what) == (
-        "nothing was started: shard 1 (s1) asks for up to 4 GB of memory, and the pool has 3 GB "
+        "nothing was started: shard 1 (s1) asks for 4 GB of memory, and the pool has 3 GB "
         "(free by MemAvailable)"
     )
     assert refused.value.hint is not None
