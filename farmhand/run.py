@@ -172,11 +172,14 @@ def _room(options: Options, adopted: Sequence[Adopted]) -> Room:
     memory, by = options.memory, "by --memory"
     if memory is None and site.memory is not None:
         memory, by = site.memory, "by the site profile"
-    jobs = 1 if options.foreground else options.jobs
+    jobs, jobs_by = (1, "--foreground:") if options.foreground else (options.jobs, "--jobs")
+    if jobs is None and site.jobs is not None:
+        jobs, jobs_by = site.jobs, "the site profile's jobs:"
     leaders: dict[int, int | None] = {each.pid: None for each in adopted}
     held = sum(use.bytes for use in memory_use(leaders).values()) if leaders else 0
     return room_here(
-        jobs=jobs if jobs is not None else site.jobs,
+        jobs=jobs,
+        jobs_by=jobs_by,
         memory=memory,
         memory_by=by,
         reserve_cores=options.reserve_cores,

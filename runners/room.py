@@ -25,6 +25,8 @@ class Room:
     """Whose word that is, for people."""
     watched: bool = False
     """Whether the memory is what was free at the start, so that others may take of it."""
+    jobs_by: str = "--jobs"
+    """Whose word the number of jobs is."""
 
     def at_once(self, ask: Ask) -> int | None:
         """Return how many such jobs fit beside each other; None: any number."""
@@ -47,7 +49,7 @@ class Room:
             number = f"{counts[0]} to {counts[-1]}"
         why = []
         if self.jobs is not None:
-            why.append(f"--jobs {self.jobs}")
+            why.append(f"{self.jobs_by} {self.jobs}")
         if self.cores is not None:
             why.append(_cores(self.cores))
         needs = sorted({ask.memory for ask in known if ask.memory})
@@ -62,6 +64,7 @@ def room_here(  # noqa: PLR0913 (all by name)
     jobs: int | None = None,
     memory: int | None = None,
     memory_by: str = "by --memory",
+    jobs_by: str = "--jobs",
     reserve_cores: int = 0,
     in_use: int = 0,
     limits: HostLimits | None = None,
@@ -72,6 +75,7 @@ def room_here(  # noqa: PLR0913 (all by name)
         jobs: the user's own number of jobs at a time; cores are not counted then.
         memory: bytes for all jobs together by the user's or the site's word; None: what is free.
         memory_by: whose word that is.
+        jobs_by: whose word the number of jobs is.
         reserve_cores: cores left to others.
         in_use: bytes that jobs of this run hold already.
         limits: what the host allows; read from it when None.
@@ -96,11 +100,11 @@ def room_here(  # noqa: PLR0913 (all by name)
                 hint="lower --reserve-cores, or say --jobs 1 to run one anyway",
             )
     if memory is not None:
-        return Room(jobs, cores, memory, memory_by)
+        return Room(jobs, cores, memory, memory_by, jobs_by=jobs_by)
     if host.free_bytes is None:
-        return Room(jobs, cores)
+        return Room(jobs, cores, jobs_by=jobs_by)
     free = host.free_bytes + in_use
-    return Room(jobs, cores, free, f"free by {host.memory_by}", watched=True)
+    return Room(jobs, cores, free, f"free by {host.memory_by}", watched=True, jobs_by=jobs_by)
 
 
 def refuse_unfit(asks: Mapping[int, Ask], room: Room, names: Mapping[int, str]) -> None:

@@ -119,7 +119,7 @@ def test_the_sites_profile_says_what_the_pool_may_use(farm: Farm) -> None:
     refused = farm("run", "runs/r", code=1, env=there)
     assert "the pool has 50 MB (by the site profile)" in refused.stderr
     ran = farm("run", "runs/r", "--memory", "120MB", env=there)
-    assert "2 at a time (--jobs 3; 120 MB by --memory, 60 MB a job)" in ran.stderr
+    assert "2 at a time (the site profile's jobs: 3; 120 MB by --memory, 60 MB a job)" in ran.stderr
 
 
 WAITS = (
