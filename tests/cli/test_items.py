@@ -87,7 +87,7 @@ def test_fewer_shards_than_asked_for_where_there_are_fewer_items(farm: Farm) -> 
         (["u9", "@twice.txt"], {}, "the item 'u1' is there twice: "),
         (["a\nb"], {}, r"the item 'a\nb' is empty or has a tab, a line end"),
         (["a\tb"], {}, r"the item 'a\tb' is empty or has a tab, a line end"),
-        (["a"], {"work": {"count": "3"}}, "exactly one of count:, items:, files:, events: and grid:"),
+        (["a"], {"work": {"count": "3"}}, "exactly one of count:, items:, files:"),
         (["a"], {"work": {"split": "4"}}, "split cuts files, and there are no files:"),
         (["a"], {"env": {"X": "{{ items.each }}"}}, "is one word for each item"),
         (["a"], {"command": ["echo", "-u{{ items.each }}"]}, "nothing may stand beside it"),
