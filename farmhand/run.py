@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from farmhand.asking import STORES
-from farmhand.gather import gather, gather_and_write
+from farmhand.gather import Gathered, gather, gather_and_write
 from farmhand.locate import ManifestOption, OutDirOption, RunArgument, find_run
 from farmhand.pool_end import say_how_it_went, summary
 from farmhand.pool_jobs import Asks, due_shards, jobs_of, living
@@ -28,7 +28,7 @@ from manifest.store import Manifest, read_manifest
 from manifest.units import parse_bytes
 from reports.tally import tally
 from runners.ending import end_orphans
-from runners.job import NOTHING_SAID, Adopted
+from runners.job import NOTHING_SAID, Adopted, PoolResult
 from runners.memory_use import memory_use
 from runners.pool import run_pool
 from runners.pool_lock import PoolLock
@@ -124,9 +124,30 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
         )
     if not due and not adopted:
         return _nothing_due(folder, path, chosen)
+    work = _Work(folder, before, asks, due, adopted)
+    result, seconds = _pool(work, options)
+    say_how_it_went(result, seconds)
+    with collecting(header.shards) as bar:
+        after = gather_and_write(folder, path, asking=STORES, progress=bar.update)
+    publish(after)
+    return summary(after, result, chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    folder: str
+    before: Gathered
+    asks: Asks
+    due: list[int]
+    adopted: list[Adopted]
+
+
+def _pool(work: _Work, options: Options) -> tuple[PoolResult, float]:
+    """Run what is due; return how that went, and the seconds it took."""
+    folder, due, adopted = work.folder, work.due, work.adopted
     room = _room(options, adopted)
-    each = {shard: asks.of(shard) for shard in due}
-    names = _Names(before.manifest)
+    each = {shard: work.asks.of(shard) for shard in due}
+    names = _Names(work.before.manifest)
     refuse_unfit(each, room, names)
     if adopted:
         still = ", ".join(str(item.shard) for item in adopted[:_LISTED])
@@ -135,11 +156,11 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     if why := no_room():
         raise Refusal(f"{why}", where=folder, hint="make room, or lower --min-free")
     say(f"{len(due)} to run, {room.text(set(each.values()) or {NOTHING_SAID})}")
-    known = Known(folder, kind_of(before.facts), names.__getitem__, room)
+    known = Known(folder, kind_of(work.before.facts), names.__getitem__, room)
     view = PoolView(known, due, adopted, foreground=options.foreground)
     with view:
         result = run_pool(
-            jobs_of(folder, header.plan_id, asks, due),
+            jobs_of(folder, work.before.manifest.header.plan_id, work.asks, due),
             len(due),
             room,
             run_dir=folder,
@@ -150,11 +171,7 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
             adopted=adopted,
         )
         view.over(result)
-    say_how_it_went(result, view.elapsed())
-    with collecting(header.shards) as bar:
-        after = gather_and_write(folder, path, asking=STORES, progress=bar.update)
-    publish(after)
-    return summary(after, result, chosen)
+    return result, view.elapsed()
 
 
 def _nothing_due(folder: str, path: str, chosen: set[int] | None) -> int:
