@@ -35,6 +35,7 @@ def test_every_item_is_in_one_shard(count: int, shards: int, split: str) -> None
     assert sorted(item for share in shares for item in share) == sorted(items)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     if split == "modulo":
+        assert [row.start for row in planned] == list(range(part.shards))
         assert shares == [items[i :: part.shards] for i in range(part.shards)]
     else:
         assert [item for share in shares for item in share] == items

@@ -19,7 +19,7 @@ while read -r user; do
   printf '%s,%s\n' "$user" "$FARMHAND_ATTEMPT" >>result.csv
   if [[ -e $RUN/stop ]] && read -r last how <$RUN/stop && [[ $user = "$last" ]]; then
     rm $RUN/stop
-    [[ $how != cut ]] || printf %s "${user:0:1}" >>"$FARMHAND_LEDGER"
+    [[ $how != cut ]] || printf %s "$user" >>"$FARMHAND_LEDGER"
     kill -9 $$
   fi
   printf '%s\tdone\n' "$user" >>"$FARMHAND_LEDGER"
@@ -73,7 +73,7 @@ def test_what_was_done_is_not_done_again(users: Farm, how: str, way: str) -> Non
         users("resubmit", "runs/r")
         assert (users.run("r") / "resubmit-2/items/0").read_text() == "u5\tu7\n\n"
     users("run", "runs/r")
-    assert ledgers(users, "s0") == ["u1 u3" + " u" * (how == "cut"), "u5 u7"]
+    assert ledgers(users, "s0") == ["u1 u3" + " u5" * (how == "cut"), "u5 u7"]
     rows = merged(users)
     assert rows["u1"] == rows["u3"] != rows["u5"] == rows["u7"]
     row = users.manifest("r")["results"][0]
