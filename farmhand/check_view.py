@@ -109,8 +109,8 @@ def as_json(view: View) -> dict[str, Any]:
         "states": dict(counted.states),
         "bad": bad_rows(view.manifest, view.bad),
     }
-    if failing := [host.as_json() for host in view.hosts if host.failed]:
-        answer["hosts"] = failing
+    if standing_out(view.hosts):
+        answer["hosts"] = [host.as_json() for host in view.hosts if host.failed]
     if view.standings:
         answer["components"] = {
             one.name: {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
+from farmhand.gather import Gathered
 from farmhand.select import latest_submission, not_started
 from manifest.header import Header
 from manifest.resources import Resources
@@ -56,20 +57,24 @@ def due_shards(
     return due, unknown
 
 
-def jobs_of(folder: str, plan_id: str, asks: Asks, due: Iterable[int]) -> Iterator[Job]:
+def jobs_of(gathered: Gathered, asks: Asks, due: Iterable[int]) -> Iterator[Job]:
     """Yield one call of the payload a shard, as its latest submission asked."""
+    usual = gathered.facts.spec.resources.cpus or 1
     calls = {
         number: (
+            # The payload is one for the run, and knows only the cores that the spec asks for at its
+            # top; env(1) becomes bash, so the process stays the same.
+            *(() if (r.cpus or 1) == usual else ("/usr/bin/env", f"fh_cpus={r.cpus or 1}")),
             "/bin/bash",
-            os.path.join(folder, "plan", "shard.sh"),
-            plan_id,
+            os.path.join(gathered.facts.run, "plan", "shard.sh"),
+            gathered.manifest.header.plan_id,
             str(number),
             "local",
             "-",
             "0",
-            str(resources.walltime or 0),
+            str(r.walltime or 0),
         )
-        for number, resources in asks.resources.items()
+        for number, r in asks.resources.items()
     }
     for index in due:
         yield Job(index, (*calls[asks.latest[index]], str(index)), asks.of(index))

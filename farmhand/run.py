@@ -160,7 +160,7 @@ def _pool(work: _Work, options: Options) -> tuple[PoolResult, float]:
     view = PoolView(known, due, adopted, foreground=options.foreground)
     with view:
         result = run_pool(
-            jobs_of(folder, work.before.manifest.header.plan_id, work.asks, due),
+            jobs_of(work.before, work.asks, due),
             len(due),
             room,
             run_dir=folder,

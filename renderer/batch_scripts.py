@@ -36,6 +36,7 @@ def write_batch_scripts(
             plan_id=target.plan_id,
             submission=target.submission.id,
             walltime=target.resources.walltime or 0,
+            own_cpus=target.own_cpus,
             index=index,
             name=name,
             job_name=f"{job_name}.{name}",

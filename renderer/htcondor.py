@@ -133,6 +133,7 @@ def _wrapper(target: Target) -> str:
         submission=target.submission.id,
         nested=target.nested,
         walltime=target.resources.walltime or 0,
+        own_cpus=target.own_cpus,
         files=target.has("plan/files"),
     )
 

@@ -119,6 +119,7 @@ def _write_array(target: Target, arrays: Arrays, part: int, name: str, mapped: s
         last_shard=members[-1],
         per_job=per_job,
         map=mapped,
+        own_cpus=target.own_cpus,
     )
     path = os.path.join(target.root, target.folder, script)
     with open(path, "x", encoding="utf-8") as stream:

@@ -129,6 +129,7 @@ def _script(target: Target, arrays: Arrays, part: int, mapped: str | None, path:
         map=mapped,
         leaks=" \\\n  ".join(textwrap.wrap(" ".join(leaks(options)), 96)),
         cpus=target.resources.cpus,
+        own_cpus=target.own_cpus,
     )
 
 

@@ -64,6 +64,15 @@ class Target:
         """Return the scripts' directory relative to the run."""
         return submission_folder(self.submission.id)
 
+    @property
+    def own_cpus(self) -> str:
+        """Return what tells the payload of cores that are not the spec's own, before its name.
+
+        The payload is one for the run; points and components may ask for cores of their own.
+        """
+        mine = self.resources.cpus or 1
+        return "" if mine == (self.spec.resources.cpus or 1) else f"fh_cpus={mine} "
+
     def has(self, name: str) -> bool:
         """Say whether the run has a file or directory of this name."""
         return os.path.lexists(os.path.join(self.root, name))

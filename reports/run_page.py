@@ -158,8 +158,9 @@ def _hosts(found: RunReport) -> Iterator[str]:
     ]
     yield from _table(("host", "failed", "within", "why"), rows, "0110")
     fine = sum(not host.failed for host in found.hosts)
-    yield ""
-    yield f"Nothing failed on {fine} other host{'s' * (fine != 1)}."
+    if fine:
+        yield ""
+        yield f"Nothing failed on {fine} other host{'s' * (fine != 1)}."
 
 
 def _effort(found: RunReport) -> Iterator[str]:

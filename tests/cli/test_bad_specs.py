@@ -19,7 +19,7 @@ SPECS = {
     # text -> what must be said, part by part
     OK + "resources: {memroy: 2 GB}\n": ["unknown key 'memroy'", "s.yaml:4: resources.memroy",
                                           "did you mean 'memory'?"],
-    OK + "zebra: 4\n": ["unknown key 'zebra'", "known here: arguments, command"],
+    OK + "zebra: 4\n": ["unknown key 'zebra'", "known here: arguments, bundle, command"],
     OK + "resources: {memory: 2000}\n": ["'2000' has no unit; write 2000 MB or 2000 GB"],
     OK + "resources: {walltime: 4:00}\n": ["write 4h or 4m", "s.yaml:4: resources.walltime"],
     OK + "resources: {stop_signal: KILL}\n": ["there is no 'KILL'", "known here: TERM, INT"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,3 +175,32 @@ def test_a_file_that_may_not_be_read_is_named(field: Farm) -> None:
     assert "d/f3.txt may not be read by you" in said
     assert "where: components.dy.files" in said
     assert "make it readable, or leave it out" in said
+
+
+@pytest.mark.parametrize("scheduler", ["local", "nohup", "lsf", "slurm", "htcondor"])
+def test_a_component_with_other_cores_has_as_many_threads(farm: Farm, scheduler: str) -> None:
+    spec = {
+        "name": "cores",
+        "components": {
+            "a": {"work": {"count": "1"}},
+            "b": {"work": {"count": "1"}, "resources": {"cpus": "2"}},
+        },
+        "threads": "cpus",
+        "script": 'echo "$FARMHAND_CPUS $OMP_NUM_THREADS ${fh_cpus-none}" >"$1"',
+        "arguments": ["{{ outputs.o }}"],
+        "outputs": {"o": "o"},
+    }
+    (farm.path / "farmhand.yaml").write_text(json.dumps(spec))
+    farm("render", "--scheduler", scheduler, "--run-id", "r")
+    run = farm.path / "runs/r"
+    if scheduler == "local":
+        farm("run", "runs/r", "--jobs", "2")
+    elif scheduler in ("nohup", "lsf"):
+        for name in "ab":
+            subprocess.run([run / "shards" / name / "batchScript.sh"], check=True)
+    else:  # tests on the real ones are elsewhere; this is what their jobs start
+        texts = [path.read_text() for path in run.rglob("*_job*.sh")]
+        assert sorted("fh_cpus=2 " in text for text in texts) == [False, True]
+        return
+    told = {path.parent.parent.name: path.read_text() for path in run.glob("shards/*/*/o")}
+    assert told == {"a": "1 1 none\n", "b": "2 2 none\n"}

@@ -172,3 +172,13 @@ def test_a_merge_that_asks_for_what_points_lack_is_refused_at_the_render(grid: F
     said = grid("render", code=2)
     assert "point.mod is not defined; did you mean point.mode?" in said.err
     assert "merge.source" in said.err
+
+
+def test_the_table_of_the_pool_has_a_row_for_each_value_of_the_first_parameter(grid: Farm) -> None:
+    grid("render", "--run-id", "r")
+    said = grid("run", "runs/r").text
+    rows = [line.split()[:3] for line in said.splitlines() if line.startswith("mass=")]
+    assert rows == [
+        ["mass=0.200", "3", "3"], ["mass=0.215", "3", "3"], ["mass=0.230", "3", "3"],
+        ["mass=2.60", "2", "2"],
+    ]  # fmt: skip

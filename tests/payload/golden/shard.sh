@@ -673,7 +673,7 @@ fh_main() {
   fh_json "$fh_boot" && fh_boot_json=$fh_quoted
 
   fh_where=''
-  export -n fh_node fh_array fh_brought
+  export -n fh_node fh_array fh_brought fh_cpus
   [[ -z ${fh_node-} ]] || { fh_json "$fh_node" && fh_where=",\"node\":$fh_quoted"; }
   [[ -z ${fh_array-} ]] || { fh_json "$fh_array" && fh_where+=",\"array\":$fh_quoted"; }
 
@@ -691,7 +691,7 @@ fh_main() {
   else
     exec {fh_pipe}<> <(:)
   fi
-  export FARMHAND_RUN=$fh_run FARMHAND_SHARD_TOTAL=12000 FARMHAND_SUBMISSION=$fh_submission FARMHAND_CPUS=4
+  export FARMHAND_RUN=$fh_run FARMHAND_SHARD_TOTAL=12000 FARMHAND_SUBMISSION=$fh_submission FARMHAND_CPUS=${fh_cpus:-4}
 
   for fh_word; do
     fh_index=$((10#$fh_word))
