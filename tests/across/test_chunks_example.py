@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+from tests.typed_page import blocks, typed
 
 if TYPE_CHECKING:
     from tests.clusters.lsf.stand_in import StandIn
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.hadd
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/chunks"
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAMPLES = {"DYJets": (4, 10), "TTJets": (3, 6), "WZ": (3, 3), "Data": (1, 1)}
 
 
@@ -28,24 +27,8 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def blocks() -> list[list[str]]:
-    page = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    return [
-        [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-        for block in BLOCK.findall(page)
-    ]
-
-
-def typed(place: Path, command: str, code: int = 0) -> str:
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=place, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == code, f"$ {command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
-
-
 def test_from_nothing_to_merged_with_three_chunks_broken(place: Path) -> None:
-    begin, broken, repaired, _ = blocks()
+    begin, broken, repaired, _ = blocks(EXAMPLE)
     for command in begin:
         said = typed(place, command)
     assert "11 shards: 11 succeeded" in said
@@ -74,7 +57,7 @@ def test_from_nothing_to_merged_with_three_chunks_broken(place: Path) -> None:
 
 
 def test_on_lsf(place: Path, lsf: StandIn) -> None:
-    begin, _, repaired, batch = blocks()
+    begin, _, repaired, batch = blocks(EXAMPLE)
     typed(place, begin[0])
     typed(place, batch[0])
     said = typed(place, batch[1])

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.typed_page import blocks, typed
+
 pytestmark = pytest.mark.pythia
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/pythia-grid"
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 POINTS = [
     (mass, flavour, mode)
     for mass in ("0.300", "0.315", "0.330", "1.0", "2.6")
@@ -31,24 +30,8 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def blocks() -> list[list[str]]:
-    page = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    return [
-        [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-        for block in BLOCK.findall(page)
-    ]
-
-
-def typed(place: Path, command: str, code: int = 0) -> str:
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=place, capture_output=True, text=True, check=False, timeout=600
-    )
-    assert done.returncode == code, f"$ {command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
-
-
 def test_from_nothing_to_tables_that_equal_direct_calls(place: Path) -> None:
-    dry, *commands = blocks()[0]
+    dry, *commands = blocks(EXAMPLE)[0]
     said = typed(place, dry)
     assert "30 points, 11 of them excluded: 19 left" in said
     assert "a tau is too light for it" in said
@@ -84,17 +67,17 @@ def test_a_sample_that_is_not_what_pythia_gives_is_noticed(place: Path) -> None:
     changed = "--set work.overrides.0.when.mass=1.0 --set work.overrides.0.per_point=3"
     excluded = """--set 'work.exclude=[{when: {mode: fromTau}, reason: few}]'"""
     typed(place, f"{few} {changed} {excluded}")
-    for command in blocks()[0][2:]:
+    for command in blocks(EXAMPLE)[0][2:]:
         typed(place, command)
     sample = place / "runs/hnl/outputs/csv/HNL_1p0GeV_muon_direct.csv"
     text = sample.read_text(encoding="utf-8")
     sample.write_text(text.replace(",13\n", ",-13\n", 1), encoding="utf-8")
-    said = typed(place, blocks()[0][-1], code=1)
+    said = typed(place, blocks(EXAMPLE)[0][-1], code=1)
     assert "HNL_1p0GeV_muon_direct is not what a direct call gives" in said
 
 
 def test_on_a_batch_system_the_heaviest_are_an_array_of_their_own(place: Path) -> None:
-    said = typed(place, blocks()[1][0])
+    said = typed(place, blocks(EXAMPLE)[1][0])
     assert said.count("\nsbatch ") + said.startswith("sbatch ") == 2
     document = json.loads((place / "runs/batch/manifest.json").read_bytes())
     assert [sub["resources"]["memory"] >> 20 for sub in document["submissions"]] == [500, 1024]

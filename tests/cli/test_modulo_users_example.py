@@ -6,31 +6,15 @@ import csv
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.typed_page import blocks, typed
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/modulo-users"
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CUT = "for f in runs/users/shards/s1/*/ledger; do truncate -s -3 $f; done"
 """The last line, user33, becomes user, without its end."""
-
-
-def blocks() -> list[list[str]]:
-    page = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    return [
-        [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-        for block in BLOCK.findall(page)
-    ]
-
-
-def typed(place: Path, *commands: str) -> str:
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(commands)],
-        cwd=place, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    return done.stdout + done.stderr
 
 
 def until(done: int) -> str:
@@ -44,7 +28,7 @@ def until(done: int) -> str:
 def test_from_nothing_to_the_table_of_a_run_that_was_not_split(tmp_path: Path, cut: bool) -> None:
     place = tmp_path / "users"
     shutil.copytree(EXAMPLE, place, ignore=shutil.ignore_patterns("data", "runs"))
-    make, render, run, look, again, merge, compare = blocks()
+    make, render, run, look, again, merge, compare = blocks(EXAMPLE)
     assert "60 users in data/" in typed(place, *make)
     dealt = typed(place, *render)
     assert "60 items in 4 shards, modulo" in dealt
@@ -54,7 +38,7 @@ def test_from_nothing_to_the_table_of_a_run_that_was_not_split(tmp_path: Path, c
     said = typed(place, start, until(5), freeze, status, kill, CUT if cut else ":", wait)
     assert re.search(r"^items: \d+ of 60 done, .* left$", said, re.MULTILINE), said
     assert re.search(r"^  s1  \d+ of 15, ", said, re.MULTILINE), said
-    bad = typed(place, *look)
+    bad = typed(place, *look, code=None)
     told = " ".join(bad.split())
     found = re.search(r"s1: killed by SIGKILL \(exit code 137\).*; (\d+) of 15 items done", told)
     assert found, bad

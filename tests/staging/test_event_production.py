@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import time
@@ -11,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.typed_page import blocks
+from tests.typed_page import typed as typed_bare
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.stores
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/event-production"
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ALL_SET = "0 queued, 0 running, 0 held, 13 completed, 0 missing, 13 total"
 
 
@@ -34,26 +35,13 @@ def place(tmp_path: Path) -> Iterator[Path]:
         typed(folder, "python3 servers.py down")
 
 
-def blocks() -> list[list[str]]:
-    page = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    return [
-        [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-        for block in BLOCK.findall(page)
-    ]
-
-
 def typed(place: Path, command: str, code: int = 0) -> str:
     begin = "[ ! -e environment.sh ] || source environment.sh; "
-    done = subprocess.run(
-        ["bash", "-c", begin + command], cwd=place, capture_output=True, text=True, check=False,
-        timeout=600,
-    )  # fmt: skip
-    assert done.returncode == code, f"$ {command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
+    return typed_bare(place, begin + command, code=code)
 
 
 def test_from_servers_to_a_bucket_that_equals_an_unsplit_run(place: Path) -> None:
-    begin, spoil, mend = blocks()
+    begin, spoil, mend = blocks(EXAMPLE)
     said = [typed(place, command) for command in begin]
     assert ALL_SET in said[3]
     assert "all set" in said[3]
