@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from farmhand.asking import SILENT, Asking
 from farmhand.components import spans
-from farmhand.gather import gather
+from farmhand.gather import Gathered, gather
+from farmhand.pool_status import read_status, status_lines
 from farmhand.talk import give
 from manifest.store import Manifest, revision_of
 from reports.by_component import by_component
+from reports.item_progress import item_progress
 from reports.tally import bad_rows, tally
 from reports.watch_view import Pace, Seen, watch_lines
 
@@ -62,11 +64,21 @@ def _looks(folder: str, path: str, every: float) -> Iterator[Seen]:
             counted=counted,
             standings=by_component(known, spans(gathered.facts)),
             bad=bad_rows(known, counted.bad),
+            more=tuple(_more(folder, gathered)),
             notes=said.getvalue().splitlines(),
         )
         if not counted.open:
             return
         time.sleep(every)
+
+
+def _more(folder: str, gathered: Gathered) -> Iterator[str]:
+    """Yield what else is known of work at hand: the pool's, and the ledgers of items."""
+    pool = read_status(folder)
+    if pool:
+        yield from status_lines(pool, folder)
+    if gathered.facts.spec.item_columns:
+        yield from item_progress(gathered.manifest, time.time()).lines()
 
 
 def _line_by_line(looks: Iterator[Seen]) -> None:

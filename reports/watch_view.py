@@ -15,6 +15,7 @@ from reports.tally import Tally
 _WINDOW_S = 900.0
 """The rate is that of the last quarter of an hour: farms change during the day."""
 _COMPONENTS = 12
+_MORE = 16
 _BAD_LINES = 12
 
 
@@ -65,6 +66,8 @@ class Seen:
     counted: Tally
     standings: Sequence[Standing]
     bad: Sequence[dict[str, Any]]
+    more: Sequence[str]
+    """What the pool or the ledgers of items tell."""
     notes: Sequence[str]
     """What could not be found out, and what else there is to say."""
 
@@ -75,6 +78,7 @@ def watch_lines(seen: Seen, pace: Pace, width: int) -> list[str]:
     lines = [counted.text()]
     rate = pace.text(counted.open)
     lines += [rate] if rate else []
+    lines += [line[:width] for line in seen.more[:_MORE]]
     if seen.standings:
         lines.append("")
         column = min(24, max(len(one.name) for one in seen.standings))
