@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest
-QUICK := not slow and not registry and not slurm and not htcondor and not stores and not hadd and not pythia
+QUICK := not slow and not registry and not slurm and not htcondor and not ssh and not stores and not hadd and not pythia
 # Where `make slurm-up` and `make condor-up` put their instances
 SLURM_HOME := /tmp/farmhand-slurm
 CONDOR_HOME := /tmp/farmhand-condor

@@ -48,6 +48,7 @@ VERBS = {
     ),
     "schema": Verb("schema", "Print the JSON Schema of the spec."),
     "plan": Verb("render_plan", "Show the split (render --dry-run).", hidden=True),
+    "preflight": Verb("preflight", "Look at hosts (doctor --hosts).", hidden=True),
     "timing": Verb("report_timing", "Say how long jobs took (report timing).", hidden=True),
 }
 

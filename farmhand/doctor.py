@@ -17,6 +17,7 @@ from farmhand.doctor_profile import look_at_profile, write_profile
 from farmhand.doctor_slurm import Measured, look_at_slurm
 from farmhand.doctor_tickets import look_at_tickets
 from farmhand.locate import JsonOption, OutDirOption
+from farmhand.preflight import CommandOption, OutOption, TimeoutOption, look_at_hosts
 from farmhand.talk import give, give_json
 from manifest.errors import Refusal, UserError
 from runners.filesystem import filesystem_of
@@ -35,13 +36,23 @@ def verb(
     write: Annotated[
         bool, typer.Option("--write", help="Write what the scheduler says into the site profile.")
     ] = False,
+    hosts: Annotated[
+        str | None,
+        typer.Option("--hosts", metavar="FILE", help="Look at these hosts over SSH instead."),
+    ] = None,
+    out: OutOption = None,
+    command: CommandOption = None,
+    timeout: TimeoutOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what this site offers: scheduler, limits, filesystem, tickets.
+    """Say what this site offers: scheduler, limits, filesystem, tickets; or what hosts offer.
 
     ok is fine; BAD will go wrong; -- is not here, or good to know. Exit code 1 when anything is
-    BAD. Nothing is submitted and, without --write, nothing is written.
+    BAD, or no host answers. Nothing is submitted and, without --write, nothing is written.
     """
+    if hosts is not None:
+        look_at_hosts(hosts, out, command, timeout, out_dir, as_json=as_json)
+        return
     measured = Measured()
     findings = []
     for finding in _look(_directory(run, out_dir), run, measured):

@@ -114,6 +114,7 @@ class Spec(Keys):
     slurm: dict[str, Any] = field(default_factory=dict)
     htcondor: dict[str, Any] = field(default_factory=dict)
     lsf: dict[str, Any] = field(default_factory=dict)
+    ssh: dict[str, Any] = field(default_factory=dict)
     staging: dict[str, Any] = field(default_factory=dict)
     bundle: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from manifest.document import Document, read_document
 from manifest.errors import UserError
 from manifest.lsf_section import LsfHabits
 from manifest.nearest import nearest
+from manifest.ssh_section import Remote
 from manifest.staging import Transfers
 from manifest.transfers import Transfer
 from manifest.tree import Absent
@@ -78,11 +79,10 @@ class Site(Frozen):
     slurm: SlurmSite = SlurmSite()
     lsf: LsfSite = LsfSite()
     local: LocalSite = LocalSite()
+    remote: Remote = Remote()
+    """Hosts that are reached by SSH."""
     transfers: Transfers = Field(default_factory=dict)
     """Commands that move files, by the scheme of a URL, where farmhand's own do not suit."""
-
-
-_SECTIONS: dict[str, type[Frozen]] = {"lsf": LsfSite, "local": LocalSite}
 
 
 def site_path() -> str:
@@ -182,9 +182,12 @@ def _explain(error: ValidationError, document: Document) -> UserError:
 
 def _known_keys(place: tuple[str | int, ...]) -> list[str]:
     """Return the keys of the block that the last part of a place stands in."""
-    models: list[type[Frozen]] = [Site, SlurmSite, SlurmPartition, SlurmPartition]
-    if place[0] in _SECTIONS:
-        models[1] = _SECTIONS[str(place[0])]
-    elif place[0] == "transfers":
-        models[1:] = [Transfer] * 3
-    return list(models[min(len(place), 4) - 1].model_fields)
+    models: dict[str | int, list[type[Frozen]]] = {
+        "slurm": [SlurmSite, SlurmPartition, SlurmPartition],
+        "lsf": [LsfSite],
+        "local": [LocalSite],
+        "remote": [Remote],
+        "transfers": [Transfer],
+    }
+    path = [Site, *models.get(place[0], ())]
+    return list(path[min(len(place), len(path)) - 1].model_fields)

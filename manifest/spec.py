@@ -14,6 +14,7 @@ from manifest.names import SafeName
 from manifest.resources import Resources
 from manifest.slurm_section import Slurm
 from manifest.software import Bundle, Provenance
+from manifest.ssh_section import Ssh
 from manifest.staging import Staging
 from manifest.timing import Phase
 from manifest.units import Bytes, Seconds
@@ -138,6 +139,7 @@ class Spec(Frozen):
     slurm: Slurm = Slurm()
     htcondor: Htcondor = Htcondor()
     lsf: Lsf = Lsf()
+    ssh: Ssh = Ssh()
     staging: Staging = Staging()
     bundle: Bundle | None = None
     provenance: Provenance = Provenance()

@@ -7,12 +7,15 @@ import os
 import re
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from threading import Event
 
+_LOOK_S = 0.25
 _LONGEST = 300
 """Characters of a command's own words that a message repeats."""
 
@@ -87,6 +90,35 @@ def ask(
             _end(process)
         raise
     return Asked(process.returncode, _text(raw_out), _text(raw_err))
+
+
+def ask_stoppable(argv: Sequence[str], timeout_s: float, stop: Event | None) -> Asked:
+    """Do the same in a thread of its own, and give up when ``stop`` is set."""
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Asked(None, problem=_not_started(argv[0], error), started=False)
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            out, err = process.communicate(timeout=min(_LOOK_S, max(0.0, end - time.monotonic())))
+        except subprocess.TimeoutExpired as late:
+            stopped = stop is not None and stop.is_set()
+            if stopped or time.monotonic() >= end:
+                _end(process)
+                why = "it was stopped" if stopped else f"no answer within {timeout_s:g} s"
+                return Asked(None, _text(late.stdout), _text(late.stderr), why)
+        except BaseException:
+            _end(process)
+            raise
+        else:
+            return Asked(process.returncode, _text(out), _text(err))
 
 
 def complaint(program: str, asked: Asked) -> str:

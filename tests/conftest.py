@@ -28,7 +28,7 @@ settings.load_profile("farmhand")
 pytest_plugins = ["tests.clusters.plugin", "tests.clusters.lsf.stand_in"]
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
-EXCLUDABLE = ("slow", "registry", "slurm", "htcondor", "stores", "hadd", "pythia")
+EXCLUDABLE = ("slow", "registry", "slurm", "htcondor", "ssh", "stores", "hadd", "pythia")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,9 +4,10 @@
 set -euo pipefail
 
 packages=(slurmctld slurmd slurm-client slurmdbd slurm-wlm-basic-plugins slurm-wlm-mysql-plugin
-  munge mariadb-server xrootd-server xrootd-client)
+  munge mariadb-server xrootd-server xrootd-client openssh-server openssh-client tcsh)
 commands=(slurmctld slurmd slurmdbd sbatch squeue sacct sacctmgr munged mungekey mariadbd mariadb
-  mariadb-install-db setpriv useradd xrootd xrdcp xrdfs xrdadler32)
+  mariadb-install-db setpriv useradd xrootd xrdcp xrdfs xrdadler32 sshd ssh
+  ssh-keygen tcsh)
 
 missing() {
   local name

@@ -5,7 +5,7 @@ was started in takes it down at the very end, also after failures. What a killed
 taken down by the next one. Its directory is in /tmp, for the user `farmer` cannot enter those of
 pytest: `slurm.workspace()` and `condor.workspace()` give a directory of hers for a run.
 
-Tests that use one of these fixtures are marked `slurm` or `htcondor`.
+Tests that use one of these fixtures are marked `slurm`, `htcondor` or `ssh`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.clusters.daemons import ClusterError, start_time
 from tests.clusters.slurm import Slurm
 from tests.clusters.slurm_cluster import take_down
 from tests.clusters.slurm_conf import Options
+from tests.clusters.sshd import Farm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ PREFIX = "farmhand-tests."
 FIXTURES = {
     "slurm": {"slurm_home", "slurm", "small_slurm", "limited_slurm", "own_slurm"},
     "htcondor": {"condor_home", "condor", "own_condor"},
+    "ssh": {"sshd"},
 }
 Cluster = TypeVar("Cluster", Slurm, Condor)
 HOME = pytest.StashKey[Path]()
@@ -88,6 +90,8 @@ def take_down_all(home: Path) -> None:
     """What all tests share, and what a test had for itself."""
     for pool in sorted(home.glob("condor*")):
         Condor(pool).down()
+    for farm in sorted(home.glob("ssh-*")):
+        Farm(farm).down()
     for own in sorted(home.glob("own-*")):
         take_down(own)
     take_down(home)
@@ -184,3 +188,12 @@ def own_condor(condor_home: Path) -> Iterator[Condor]:
     pool = brought_up(Condor(condor_home.with_name(name)))
     yield pool
     pool.down()
+
+
+@pytest.fixture
+def sshd(clusters_home: Path) -> Iterator[Farm]:
+    """A place for hosts of one test, which adds what it wants: a tenth of a second each."""
+    farm = Farm(clusters_home / f"ssh-{secrets.token_hex(4)}")
+    farm.up()
+    yield farm
+    farm.down()
