@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from collectors.observation import Observed
+from collectors.ssh_journal import observed_by_ssh
 from farmhand.asking import Asking
 from farmhand.observe_htcondor import observe_htcondor
 from farmhand.observe_lsf import observe_lsf
@@ -54,6 +55,8 @@ def observe(run: str, header: Header, asking: Asking) -> Answers:
         told, reports = observe_lsf(run, header, asking)
         observed.append(told)
         logs += reports
+    if "ssh" in schedulers:
+        observed.append(observed_by_ssh(run))
     for one in observed:
         for note in one.notes:
             warn(note)

@@ -43,17 +43,18 @@ def give_outcome(gathered: Gathered, chosen: Iterable[int] | None) -> None:
         give(line)
 
 
-def summary(after: Gathered, result: PoolResult, chosen: set[int] | None) -> int:
+def summary(after: Gathered, stopped_by: int | None, chosen: set[int] | None) -> int:
     """Say how the run stands and what to type next; return the exit code."""
     manifest = after.manifest
     run = short_path(manifest.run)
     counted = tally(manifest)
     give_outcome(after, chosen)
     give(counted.text())
-    if result.stopped_by is not None:
-        name = signal.Signals(result.stopped_by).name
-        say(f"stopped by {name}; nothing is left running. Go on with: farmhand run {run}")
-        return 128 + result.stopped_by
+    if stopped_by is not None:
+        name = signal.Signals(stopped_by).name
+        left = "some may still run" if counted.states["running"] else "nothing is left running"
+        say(f"stopped by {name}; {left}. Go on with: farmhand run {run}")
+        return 128 + stopped_by
     wanted = tally(manifest, chosen)
     if wanted.bad:
         say(f"What is wrong: farmhand check {run}")

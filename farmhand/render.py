@@ -15,10 +15,12 @@ from farmhand.new_run import first_rows, make_run
 from farmhand.render_check import check_site
 from farmhand.scheduler_option import ModeOption, SchedulerOption, refuse_unknown
 from farmhand.seed_overlap import overlapping_runs
+from farmhand.share_out import share_out
 from farmhand.spec_source import Source, read_source
 from farmhand.submissions import Way
 from farmhand.talk import give, give_json, say, short_path, some, warn
 from farmhand.tell_split import tell_split
+from manifest.errors import UserError
 from manifest.points import told
 from manifest.splitting import Row
 from manifest.yaml_writer import dump_yaml
@@ -61,6 +63,13 @@ def verb(
         bool,
         typer.Option("--check", help="Test command, inputs and space, ask sbatch; no run."),
     ] = False,
+    hosts: Annotated[
+        str | None, typer.Option("--hosts", metavar="FILE", help="ssh: hosts, one a line.")
+    ] = None,
+    preflight: Annotated[
+        str | None,
+        typer.Option("--preflight", metavar="FILE", help="ssh: what doctor --hosts --out kept."),
+    ] = None,
     only: OnlyOption = None,
     skip: SkipOption = None,
     as_json: JsonOption = False,
@@ -79,7 +88,12 @@ def verb(
     if write_spec:
         give(dump_yaml(source.data).rstrip("\n"))
         return
-    plan = make_plan(choose(source.spec, only, skip), source.base)
+    chosen = choose(source.spec, only, skip)
+    if scheduler == "ssh":
+        chosen = share_out(chosen, hosts, preflight)
+    elif hosts or preflight:
+        raise UserError("--hosts and --preflight go with --scheduler ssh")
+    plan = make_plan(chosen, source.base)
     tell_split(plan)
     if dry_run:
         show_split(plan, as_json=as_json)

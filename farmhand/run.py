@@ -18,6 +18,7 @@ from farmhand.pool_kinds import kind_of
 from farmhand.pool_view import Known, PoolView, free_space_check
 from farmhand.progress import collecting
 from farmhand.publish import publish
+from farmhand.run_hosts import run_there
 from farmhand.select import ShardsOption, chosen_shards
 from farmhand.talk import give, say, warn
 from farmhand.unchanged import refuse_changes
@@ -71,13 +72,18 @@ def verb(
     min_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Start nothing with less disk space than this.")
     ] = "100 MB",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Hosts: show who would do what, and start nothing.")
+    ] = False,
 ) -> None:
-    """Run a run's shards in a pool on this machine.
+    """Run a run's shards in a pool on this machine, or on the hosts it was rendered for.
 
     Runs what has not succeeded and is not running; run it again to finish what was interrupted.
     Ctrl-C ends every job and leaves a manifest that says so.
     """
     folder, path = find_run(run, manifest, out_dir, writes=True)
+    if read_manifest(path).header.submissions[-1].scheduler == "ssh":
+        raise typer.Exit(run_there(folder, path, shards, dry_run=dry_run))
     options = Options(
         jobs,
         reserve_cores,
@@ -130,7 +136,7 @@ def _run(folder: str, path: str, shards: str | None, options: Options) -> int:
     with collecting(header.shards) as bar:
         after = gather_and_write(folder, path, asking=STORES, progress=bar.update)
     publish(after)
-    return summary(after, result, chosen)
+    return summary(after, result.stopped_by, chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def used_events(work: Work, found: FileList) -> list[int]:
 def number_of_shards(work: Work, wanted: int, found: FileList | None) -> int:
     """Return how many shards there are; of files there may be fewer than ``wanted``."""
     if work.count is not None:
-        return wanted
+        return len(work.sizes) or wanted
     assert found is not None  # noqa: S101 (as above)
     if work.per_range:
         return sum(-(-events // work.per_range) for events in used_events(work, found))
@@ -70,6 +70,9 @@ def number_of_shards(work: Work, wanted: int, found: FileList | None) -> int:
 
 def cuts(work: Work, wanted: int, found: FileList | None) -> Iterator[Cut]:
     """Yield the shards' work in order; together they cover everything once."""
+    if work.sizes:
+        yield from map(Cut, accumulate(work.sizes, initial=0), work.sizes)
+        return
     if work.count is not None:
         for number, (start, size) in enumerate(split_count(work.count, wanted)):
             yield Cut(number if work.modulo else start, size)

@@ -157,7 +157,15 @@ class Work(FileWork, GridWork):
     """Names (users, runs), patterns of files, ``@list.txt``, and commands that print items."""
     sorted: bool = True
     """Whether items are put in order before they are dealt out, as Python's ``sorted`` does."""
+    sizes: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    """Units of each shard, where they are not all to be alike."""
     seed: SeedField | None = None
+
+    @model_validator(mode="after")
+    def _sizes_add_up(self) -> Self:
+        if self.sizes and sum(self.sizes) != (self.count or 0):
+            raise ValueError(f"sizes: add up to {sum(self.sizes)}, not to count: {self.count}")
+        return self
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -90,6 +90,7 @@ def make_plan(spec: Spec, base: str) -> Plan:
     refuse_unknown_values(spec.merge, names)
     spell = {Runtime("inputs", name): word for name, word in inputs.words.items()}
     spell[Runtime("attempt", "dir")] = '"$FARMHAND_ATTEMPT"'
+    spell[Runtime("attempt", "cpus")] = '"$FARMHAND_CPUS"'
     spell |= CHUNK_WORDS | ITEM_WORDS | BUNDLE_WORDS
     spell[SCRIPT] = '"$FARMHAND_RUN"/plan/script'
     segments = Segments(spell)
@@ -173,7 +174,7 @@ def _names(spec: Spec, parts: list[Part]) -> Names:
             "outputs": list(spec.outputs),
             "chunk": tuple(field.name for field in CHUNK_WORDS) if by_files else (),
             "items": tuple(field.name for field in ITEM_WORDS) if by_items else (),
-            "attempt": ("dir",),
+            "attempt": ("dir", "cpus"),
             "bundle": ("dir",) if spec.bundle else (),
         },
         constants,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer import htcondor, local, lsf, nohup, slurm
+from renderer import htcondor, local, lsf, nohup, slurm, ssh
 from renderer.submission import SchedulerModule
 
 SCHEDULERS: dict[str, SchedulerModule] = {
@@ -11,4 +11,5 @@ SCHEDULERS: dict[str, SchedulerModule] = {
     "slurm": slurm,
     "htcondor": htcondor,
     "lsf": lsf,
+    "ssh": ssh,
 }

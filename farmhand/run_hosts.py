@@ -1,0 +1,198 @@
+"""``farmhand run`` of a run on hosts: all workers, from what earlier sessions left to the end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from collectors.ssh_journal import Launched, read_launches
+from farmhand.asking import STORES
+from farmhand.gather import Gathered, gather, gather_and_write
+from farmhand.host_queue import HostQueue
+from farmhand.host_worker import HostWorker, Team
+from farmhand.hosts_plan import Planned, planned, show_plan
+from farmhand.hosts_view import HostsView
+from farmhand.pool_end import summary
+from farmhand.progress import collecting
+from farmhand.publish import publish
+from farmhand.select import chosen_shards
+from farmhand.talk import say, warn
+from farmhand.unchanged import refuse_changes
+from manifest.hosts import Host
+from manifest.layout import block_of, ranges
+from manifest.site import read_site
+from runners.pool_lock import PoolLock
+from runners.remote_run import Here, Launch, RemoteRun
+from runners.ssh import Ssh
+from runners.ssh_journal import SshJournal
+
+_LONG_TURNS_UP_TO = 32
+"""Hosts that may each hold a client of ssh while they wait; more of them are asked in turn."""
+_LOOK_S = 0.2
+
+
+def run_there(folder: str, path: str, shards: str | None, *, dry_run: bool) -> int:
+    """Run shards on the hosts of a run; return the exit code of the verb."""
+    if dry_run:
+        before = gather(folder, path, asking=STORES)
+        show_plan(planned(before, chosen_shards(shards, before.manifest.header.shards), set()))
+        return 0
+    with PoolLock(folder):
+        return _Session(folder, path, shards).run()
+
+
+class _Session:
+    def __init__(self, folder: str, path: str, shards: str | None) -> None:
+        refuse_changes(folder)
+        self.folder, self.path = folder, path
+        self.before = gather(folder, path, asking=STORES)
+        self.spec, self.header = self.before.facts.spec, self.before.manifest.header
+        self.chosen = chosen_shards(shards, self.header.shards)
+        self.hosts = list(self.spec.ssh.hosts)
+        self.stopped_by: int | None = None
+
+    def run(self) -> int:
+        self.view = HostsView(self.hosts)
+        remote = self.spec.ssh.over(read_site().remote)
+        self.journal = SshJournal(self.folder)
+        try:
+            with Ssh(remote, len(self.hosts)) as ssh, _nonce(self.folder) as nonce, self.view:
+                self._work(ssh, self._here(nonce))
+        finally:
+            self.journal.close()
+        say(self.view.done())
+        for line in self.view.table():
+            say(line)
+        with collecting(self.header.shards) as bar:
+            after = gather_and_write(self.folder, self.path, asking=STORES, progress=bar.update)
+        publish(after)
+        return summary(after, self.stopped_by, self.chosen)
+
+    def _work(self, ssh: Ssh, here: Here) -> None:
+        launches = read_launches(self.folder)
+        self.team = self._team(launches)
+        workers = [
+            self._worker(host, RemoteRun(ssh, host, here, self.team.killing), launches)
+            for host in self.hosts
+        ]
+        with self._signals():
+            for worker in workers:
+                worker.start()
+            _wait(lambda: all(worker.looked.is_set() for worker in workers))
+            self._fill(workers)
+            for worker in workers:
+                while worker.is_alive():
+                    worker.join(_LOOK_S)
+        for worker in workers:
+            if worker.bug is not None:
+                raise worker.bug
+        left = self.team.queue.left()
+        if left and self.stopped_by is None:
+            warn(f"no host was left for {len(left)} shards: {ranges(left)}")
+
+    def _fill(self, workers: Sequence[HostWorker]) -> None:
+        """Share out what is due, now that it is known what still runs."""
+        now: Gathered = gather(self.folder, self.path, asking=STORES)
+        living = {launch.shard for worker in workers for launch in worker.open.values()}
+        plan: Planned = planned(now, self.chosen, living)
+        self.team.names = {**self.team.names, **plan.names}
+        if plan.doubtful:
+            warn(
+                f"{len(plan.doubtful)} shards may still run elsewhere, so not started: "
+                f"{ranges(plan.doubtful)}"
+            )
+        say(f"{len(plan.due)} to run on {len(self.hosts)} hosts")
+        self.view.expect(len(plan.due) + len(living))
+        self.team.queue.fill(plan.due, plan.own, len(living))
+
+    def _team(self, launches: Mapping[str, Launched]) -> Team:
+        plan = planned(self.before, None, set())
+        manifest = self.before.manifest
+        unsettled = {each.shard for each in launches.values() if each.unsettled}
+        names = {index: manifest.plans.row(index)["name"] for index in unsettled}
+        heads = ((index, manifest.results.head(index)[0]) for index in unsettled)
+        return Team(
+            run=self.folder,
+            plan_id=self.header.plan_id,
+            nested=self.before.facts.nested,
+            names=names,
+            submissions=plan.submissions,
+            walltimes=plan.walltimes,
+            queue=HostQueue(reassign=self.spec.ssh.reassign, most=self.spec.max_running),
+            journal=self.journal,
+            view=self.view,
+            give_up_s=self.spec.ssh.give_up,
+            long_turns=len(self.hosts) <= _LONG_TURNS_UP_TO,
+            done=frozenset(index for index, state in heads if state == "succeeded"),
+        )
+
+    def _worker(
+        self, host: Host, remote: RemoteRun, launches: Mapping[str, Launched]
+    ) -> HostWorker:
+        mine = [each for each in launches.values() if each.host == host.name and each.unsettled]
+        worker = HostWorker(host, remote, self.team, [_launch(each) for each in mine])
+        doubtful = [_launch(each) for each in mine if each.event != "lost"]
+        worker.begin_with({each.id for each in mine if each.begun}, doubtful)
+        return worker
+
+    def _here(self, nonce: tuple[str, str]) -> Here:
+        remote = self.spec.ssh.over(read_site().remote)
+        return Here(
+            path=self.folder,
+            name=f"{self.header.run_id}-{self.header.run_uuid[:8]}",
+            plan_id=self.header.plan_id,
+            nonce_file=nonce[0],
+            nonce=nonce[1],
+            workdir=remote.workdir or ".farmhand",
+            prologue=remote.prologue or "",
+            shared=self.spec.ssh.shared,
+        )
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """INT, TERM and HUP end what runs on the hosts; the second one at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            del frame
+            if self.stopped_by is None:
+                self.stopped_by = number
+                say(f"{signal.Signals(number).name}: ending what runs on the hosts")
+            else:
+                self.team.killing.set()
+            self.team.stopping.set()
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        old = {number: signal.signal(number, stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+def _launch(each: Launched) -> Launch:
+    return Launch(each.id, each.shard, block_of(each.shard), each.submission)
+
+
+def _wait(condition: object) -> None:
+    assert callable(condition)  # noqa: S101
+    while not condition():
+        time.sleep(_LOOK_S)
+
+
+@contextmanager
+def _nonce(folder: str) -> Iterator[tuple[str, str]]:
+    """Leave a file by which hosts that see the run directory are known."""
+    nonce = secrets.token_hex(16)
+    path = os.path.join(folder, "logs", f".nonce-{nonce[:8]}")
+    with open(path, "x", encoding="ascii") as stream:
+        stream.write(nonce)
+    try:
+        yield path, nonce
+    finally:
+        os.unlink(path)
