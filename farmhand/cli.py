@@ -35,7 +35,7 @@ VERBS = {
     "init": Verb("init", "Write a commented spec to start from."),
     "render": Verb("render", "Render a spec into a run directory with everything to submit."),
     "submit": Verb("submit", "Submit what is not submitted yet, each job exactly once."),
-    "run": Verb("run", "Run a run's shards in a pool on this machine."),
+    "run": Verb("run", "Run a run's shards on this machine, or on its hosts."),
     "collect": Verb("collect", "Gather records and outputs into the manifest."),
     "check": Verb("check", "Say what is wrong with which shards, and why."),
     "resubmit": Verb("resubmit", "Render the bad shards again, with more of what they lacked."),
@@ -48,6 +48,7 @@ VERBS = {
     ),
     "schema": Verb("schema", "Print the JSON Schema of the spec."),
     "plan": Verb("render_plan", "Show the split (render --dry-run).", hidden=True),
+    "ssh": Verb("run", "Run a run's shards on its hosts (run).", hidden=True),
     "preflight": Verb("preflight", "Look at hosts (doctor --hosts).", hidden=True),
     "timing": Verb("report_timing", "Say how long jobs took (report timing).", hidden=True),
 }

@@ -289,6 +289,7 @@ class HostWorker(threading.Thread):
             more = f"; {len(self.open)} may run there" if self.open else ""
             team.view.tell(self.host.name, f"does not answer: {why.problem}{more}")
         self._ready = False
+        self._remote.drop()
         team.stopping.wait(min(2.0 ** (tries - 1), _LONGEST_PAUSE_S, max(1.0, limit - silent)))
         return False
 

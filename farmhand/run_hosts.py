@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -26,14 +26,17 @@ from farmhand.unchanged import refuse_changes
 from manifest.hosts import Host
 from manifest.layout import block_of, ranges
 from manifest.site import read_site
+from manifest.spec import Spec
+from renderer.portable import files_here, obstacle
 from runners.pool_lock import PoolLock
-from runners.remote_run import Here, Launch, RemoteRun
+from runners.remote_run import ANSWER_S, Here, Launch, RemoteRun
 from runners.ssh import Ssh
 from runners.ssh_journal import SshJournal
 
 _LONG_TURNS_UP_TO = 32
 """Hosts that may each hold a client of ssh while they wait; more of them are asked in turn."""
 _LOOK_S = 0.2
+_LEAST_ANSWER_S = 10.0
 
 
 def run_there(folder: str, path: str, shards: str | None, *, dry_run: bool) -> int:
@@ -151,6 +154,8 @@ class _Session:
             workdir=remote.workdir or ".farmhand",
             prologue=remote.prologue or "",
             shared=self.spec.ssh.shared,
+            obstacle=_obstacle(self.spec, self.folder),
+            answer_s=min(ANSWER_S, max(_LEAST_ANSWER_S, self.spec.ssh.give_up)),
         )
 
     @contextmanager
@@ -179,8 +184,12 @@ def _launch(each: Launched) -> Launch:
     return Launch(each.id, each.shard, block_of(each.shard), each.submission)
 
 
-def _wait(condition: object) -> None:
-    assert callable(condition)  # noqa: S101
+def _obstacle(spec: Spec, folder: str) -> str | None:
+    read = files_here(folder)
+    return obstacle(spec, folder) or (f"shards read {read}, which is not copied" if read else None)
+
+
+def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         time.sleep(_LOOK_S)
 

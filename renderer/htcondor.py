@@ -6,11 +6,9 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 
-import orjson
-
 from manifest.errors import UserError
 from manifest.layout import block_of
-from renderer import condor_files
+from renderer import condor_files, portable
 from renderer.condor_files import chunk_files, column
 from renderer.condor_words import condor_environment, condor_path, condor_size
 from renderer.shell_words import sh
@@ -44,7 +42,7 @@ def render(target: Target) -> Written:
         UserError: the user asked for the transfer of what cannot be transferred.
     """
     files = chunk_files(target)
-    obstacle = _not_transferable(target) or condor_files.obstacle(files)
+    obstacle = portable.obstacle(target.spec, target.root) or condor_files.obstacle(files)
     files = {} if obstacle else files
     if obstacle is not None and target.mode == "transfer":
         raise UserError(f"this run cannot be sent to workers: {obstacle}", hint="--mode shared")
@@ -109,20 +107,6 @@ def _write_items(target: Target, files: Mapping[int, list[str]]) -> int:
 
 def _items(number: int) -> str:
     return f"submissions/{number}.items"
-
-
-def _not_transferable(target: Target) -> str | None:
-    """Return why jobs cannot do without the filesystem of the submit host, or None."""
-    if target.spec.workdir is not None:
-        return "workdir: is a directory of this filesystem"
-    for name, item in target.spec.inputs.items():
-        if os.path.isabs(item.path):
-            return f"inputs.{name} has an absolute path; write it relative to the spec"
-    with open(os.path.join(target.root, "plan", "inputs.json"), "rb") as stream:
-        for found in orjson.loads(stream.read()):
-            if found["staged"] is None:
-                return f"an input refers to {found['shown']}, an absolute path"
-    return None
 
 
 def _wrapper(target: Target) -> str:

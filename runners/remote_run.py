@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from manifest.hosts import Host
 
-_ANSWER_S = 45 + CONNECT_S
+ANSWER_S = 45 + CONNECT_S
 _LAUNCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 How = Literal["alive", "starting", "gone", "rebooted", "absent", "refused"]
@@ -76,6 +76,10 @@ class Here:
     workdir: str
     prologue: str
     shared: Literal["auto", "yes", "no"]
+    obstacle: str | None
+    """Why it cannot be done where this filesystem is not seen; None: it can."""
+    answer_s: float = ANSWER_S
+    """A host that takes longer to say anything is silent."""
     pushed: tuple[str, ...] = ("plan",)
 
 
@@ -113,7 +117,7 @@ class RemoteRun:
             "nonce_file": here.nonce_file,
             "nonce": here.nonce,
         }
-        lines = self._asked("ssh_prepare.sh", given, _ANSWER_S)
+        lines = self._asked("ssh_prepare.sh", given, here.answer_s)
         said = dict(line.split(" ", 1) for line in lines if " " in line)
         if "fail" in said:
             raise Unfit(said["fail"])
@@ -122,7 +126,13 @@ class RemoteRun:
             raise Unfit("it does not say where its home is")
         if here.shared == "yes" and not self.shared:
             raise Unfit(f"it does not see {here.path} (ssh.shared: yes)")
+        if not self.shared and here.obstacle is not None:
+            raise Unfit(f"it does not see {here.path}, and {here.obstacle}")
         return not self.shared and "have" not in lines
+
+    def drop(self) -> None:
+        """Close the connection, which may hang: the next question opens another one."""
+        self._ssh.drop(self.host)
 
     def push(self) -> None:
         """Send the run.
@@ -165,7 +175,7 @@ class RemoteRun:
             "starts": begun,
             "watch": "".join(f"{x.id} {x.block} {x.shard}\n" for x in watch),
         }
-        lines = self._asked("ssh_turn.sh", given, wait_s + _ANSWER_S, stop)
+        lines = self._asked("ssh_turn.sh", given, wait_s + self._here.answer_s, stop)
         if lines[:1] == ("gone",):
             return [Seen(launch, "absent") for launch in watch]
         return list(_seen(lines, {launch.id: launch for launch in watch}))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 15
 _AT_ONCE = 32
+_DROP_S = 5.0
 _SHARED_UP_TO = 64
 _LOST = 255
 """What ssh(1) exits with when the connection failed."""
@@ -102,6 +103,11 @@ class Ssh:
                 process.kill()
                 process.wait()
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def drop(self, host: Host) -> None:
+        """Close the connection to a host, however it is."""
+        if self._sockets is not None:
+            ask_stoppable([*self._options(host), "-O", "exit", host.name], _DROP_S, None)
 
     def client(self) -> threading.BoundedSemaphore:
         """Return what has to be held while a client runs."""

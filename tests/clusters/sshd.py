@@ -131,8 +131,24 @@ class Farm:
         for child in children:
             subprocess.run(["kill", "-KILL", str(child)], check=False, capture_output=True)
 
+    def freeze(self, name: str) -> None:
+        """Stop the sshd of a host and its connections: it accepts, and says nothing."""
+        self._signal(name, "STOP")
+
+    def thaw(self, name: str) -> None:
+        """Let it go on."""
+        self._signal(name, "CONT")
+
+    def _signal(self, name: str, signal: str) -> None:
+        pid = self.daemons.pid(name)
+        if pid is not None:
+            words = [str(each) for each in (pid, *_below(pid))]
+            subprocess.run(["kill", f"-{signal}", *words], check=False, capture_output=True)
+
     def down(self) -> None:
         """End every host."""
+        for name in self.daemons.names():
+            self.thaw(name)
         for name in self.daemons.names():
             self.stop(name)
 

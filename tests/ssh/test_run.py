@@ -177,3 +177,14 @@ def test_threads_of_hosts_that_nobody_looked_at_are_refused(desk: Desk) -> None:
     assert "doctor --hosts" in done.stderr
     done = desk("render", "--scheduler", "ssh", code=2)
     assert "there are no hosts to work on" in done.stderr
+
+
+def test_what_cannot_be_copied_is_said(desk: Desk) -> None:
+    desk.farm.add("node1")
+    (desk.path / "data.txt").write_text("1")
+    what = spec(work={"files": ["data.txt"]})
+    render(desk, what)
+    done = desk("run", "runs/r", code=1)
+    assert "shards read" in done.stderr
+    assert "which is not copied" in done.stderr
+    assert "no host was left for 1 shards: 0" in done.stderr
