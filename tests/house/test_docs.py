@@ -15,6 +15,7 @@ import pytest
 from manifest.checks import Check, CsvCheck, JsonCheck, MergeRule, MergeSpec, Recompute, RootCheck
 from manifest.decimals import Range
 from manifest.grid import Exclusion, GridWork, Interval, Override
+from manifest.hosts import Host
 from manifest.lsf_section import Lsf
 from manifest.resources import Resources
 from manifest.software import Bundle, Provenance
@@ -26,6 +27,7 @@ from manifest.spec import (
     Retry,
     Spec,
 )
+from manifest.ssh_section import Ssh
 from manifest.staging import Staging
 from manifest.states import CAUSES, STATES, allowed
 from manifest.timing import Phase
@@ -212,6 +214,7 @@ def test_every_key_of_a_spec_is_documented() -> None:
     models += [Staging, Transfer, Bundle, Provenance]
     models += [GridWork, Range, Interval, Exclusion, Override]
     models += [Recompute]
+    models += [Ssh, Host]
     for model in models:
         for name, field in model.model_fields.items():
             key = field.alias or name
