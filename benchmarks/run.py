@@ -21,6 +21,7 @@ from benchmarks.destinations import destination_rows
 from benchmarks.grids import grid_rows
 from benchmarks.items import item_rows
 from benchmarks.keyed_tables import keyed_table_rows
+from benchmarks.hosts import host_rows
 from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows
@@ -69,6 +70,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from timing_rows(folder, 1_000 if arguments.quick else 10_000, times)
     yield from grid_rows(folder, 20 if arguments.quick else 100, times)
     yield from keyed_table_rows(folder, 1_000, times)
+    yield from host_rows(folder, quick=arguments.quick, times=times)
     for shards in arguments.shards:
         for scheduler in ("local", "slurm", "htcondor", "lsf"):
             yield from render_rows(folder, shards, times, scheduler)

@@ -36,10 +36,16 @@ PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PrintMotd no
-MaxStartups 100
+MaxStartups 200
+Subsystem sftp internal-sftp
 SetEnv HOME="{home}" PATH="{path}"
 {more}
 """
+
+
+def installed() -> bool:
+    """Say whether this machine has an sshd."""
+    return shutil.which(_SSHD) is not None
 
 
 @dataclass(frozen=True)
