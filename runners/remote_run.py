@@ -178,7 +178,7 @@ class RemoteRun:
         lines = self._asked("ssh_turn.sh", given, wait_s + self._here.answer_s, stop)
         if lines[:1] == ("gone",):
             return [Seen(launch, "absent") for launch in watch]
-        return list(_seen(lines, {launch.id: launch for launch in watch}))
+        return list(seen_in(lines, {launch.id: launch for launch in watch}))
 
     def pull(self, ended: Sequence[tuple[Seen, str]], into: str) -> str | None:
         """Bring what launches left into a directory here; return why that did not work, or None.
@@ -209,7 +209,7 @@ class RemoteRun:
         return reply.lines
 
 
-def _seen(lines: Sequence[str], known: Mapping[str, Launch]) -> Iterator[Seen]:
+def seen_in(lines: Sequence[str], known: Mapping[str, Launch]) -> Iterator[Seen]:
     """Yield how each launch stands; what a host makes up beside that is passed over."""
     found: dict[str, Seen] = {}
     last: Seen | None = None
