@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from benchmarks.condor_log import condor_log_rows
 from benchmarks.destinations import destination_rows
 from benchmarks.grids import grid_rows
+from benchmarks.hosts import host_rows
 from benchmarks.items import item_rows
 from benchmarks.keyed_tables import keyed_table_rows
-from benchmarks.hosts import host_rows
 from benchmarks.lsf_reports import lsf_report_rows
 from benchmarks.measure import RSS_UNIT
 from benchmarks.pool import pool_rows

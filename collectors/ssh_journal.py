@@ -35,6 +35,8 @@ class Launched:
     facts: dict[str, Any]
     begun: bool
     """Whether it was ever seen to have been started."""
+    started: float | None = None
+    """When, by its own record."""
 
     @property
     def unsettled(self) -> bool:
@@ -68,7 +70,9 @@ def read_launches(run: str) -> dict[str, Launched]:
         begun = event == "started" or (known is not None and known.begun)
         at = line.get("time")
         when = float(at) if isinstance(at, int | float) else 0.0
-        found[launch] = Launched(launch, *place, event, when, line, begun)
+        start = line.get("started")
+        started = start if isinstance(start, float) else known and known.started
+        found[launch] = Launched(launch, *place, event, when, line, begun, started or None)
     return found
 
 
@@ -89,14 +93,14 @@ def _observation(launch: Launched) -> Observation | None:
     if launch.event in ("not started", "dismissed"):
         return None
     if launch.event == "pulled":
-        code, started, ended = (facts.get(key) for key in ("code", "started", "ended"))
+        code, ended = facts.get("code"), facts.get("ended")
         return Observation(
             SOURCE,
             launch.id,
             "completed" if code == 0 else "failed",
             "ended",
             code=code if isinstance(code, int) else None,
-            started=started if isinstance(started, float) else None,
+            started=launch.started,
             ended=ended if isinstance(ended, float) else None,
             node=launch.host,
             submission=launch.submission,
@@ -109,11 +113,18 @@ def _observation(launch: Launched) -> Observation | None:
             kind,
             f"lost on {launch.host}",
             why=str(facts.get("why", "")),
+            started=launch.started,
             submission=launch.submission,
             preliminary=facts.get("kind") in _MAY_COME_BACK,
         )
     running: Kind = "running" if launch.event == "started" else "unknown"
     state = "started" if launch.event == "started" else "about to be started"
     return Observation(
-        SOURCE, launch.id, running, state, node=launch.host, submission=launch.submission
+        SOURCE,
+        launch.id,
+        running,
+        state,
+        started=launch.started,
+        node=launch.host,
+        submission=launch.submission,
     )

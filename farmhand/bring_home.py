@@ -21,6 +21,14 @@ class End:
     ended: float | None
 
 
+def start_of(seen: Seen, plan_id: str) -> float | None:
+    """Return when an attempt began by its own record."""
+    attempt = new_attempt(seen.launch.id)
+    apply_record(attempt, "\n".join(seen.lines).encode(), plan_id)
+    started: float | None = attempt["started"]
+    return started
+
+
 def end_of(seen: Seen, plan_id: str) -> End | None:
     """Return how an attempt ended by its own record."""
     attempt = new_attempt(seen.launch.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from farmhand.gather import Gathered
@@ -27,35 +27,37 @@ class Planned:
     submissions: Mapping[int, int]
     walltimes: Mapping[int, int]
     rows: Mapping[int, Mapping[str, object]]
-    hosts: tuple[Host, ...]
 
 
-def planned(gathered: Gathered, chosen: set[int] | None, living: set[int]) -> Planned:
+def planned(
+    gathered: Gathered, chosen: set[int] | None, living: set[int], hosts: Sequence[Host]
+) -> Planned:
     """Return what there is to do; ``living`` are shards that run already."""
     manifest, spec = gathered.manifest, gathered.facts.spec
     header = manifest.header
     wanted = range(header.shards) if chosen is None else sorted(chosen)
     latest = latest_submission((s.id, s.shards) for s in header.submissions)
     due, doubtful = due_shards(manifest, wanted, latest, living)
-    by_weight = spec.ssh.split == "hosts"
+    present = {host.name for host in hosts}
+    by_weight = spec.ssh.hosts if spec.ssh.split == "hosts" else ()
+    own = {i: host.name for i, host in enumerate(by_weight) if host.name in present}
     rows = {index: manifest.plans.row(index) for index in due}
     return Planned(
         due=due,
         doubtful=doubtful,
-        own={i: spec.ssh.hosts[i].name for i in due} if by_weight else {},
+        own=own,
         names={index: row["name"] for index, row in rows.items()},
         submissions=latest,
         walltimes={s.id: s.resources.get("walltime") or 0 for s in header.submissions},
         rows=rows,
-        hosts=spec.ssh.hosts,
     )
 
 
-def show_plan(plan: Planned) -> None:
+def show_plan(plan: Planned, hosts: Sequence[Host]) -> None:
     """Print who would do what."""
-    width = max(4, *(len(host.name) for host in plan.hosts))
+    width = max(4, *(len(host.name) for host in hosts))
     give(f"{'host':<{width}}  {'weight':>7}  {'threads':>7}  {'at once':>7}")
-    for host in plan.hosts:
+    for host in hosts:
         weight = "-" if host.weight is None else f"{host.weight:g}"
         cells = f"{weight:>7}  {host.threads or '-':>7}  {host.slots or 1:>7}"
         give(f"{host.name:<{width}}  {cells}")

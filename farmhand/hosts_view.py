@@ -42,7 +42,7 @@ class HostsView:
     def expect(self, total: int) -> None:
         """Show how much of ``total`` is done."""
         with self._lock:
-            self._bar = Bar("running", total, eta=True)
+            self._bar = Bar("running", total, narrow=True)
             self._bar.__enter__()
 
     def __enter__(self) -> Self:

@@ -72,6 +72,10 @@ def verb(
     min_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Start nothing with less disk space than this.")
     ] = "100 MB",
+    hosts: Annotated[
+        str | None,
+        typer.Option("--hosts", metavar="FILE", help="Hosts instead of those it was rendered for."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Hosts: show who would do what, and start nothing.")
     ] = False,
@@ -83,7 +87,7 @@ def verb(
     """
     folder, path = find_run(run, manifest, out_dir, writes=True)
     if read_manifest(path).header.submissions[-1].scheduler == "ssh":
-        raise typer.Exit(run_there(folder, path, shards, dry_run=dry_run))
+        raise typer.Exit(run_there(folder, path, shards, hosts, dry_run=dry_run))
     options = Options(
         jobs,
         reserve_cores,

@@ -13,8 +13,10 @@ from types import FrameType
 from collectors.ssh_journal import Launched, read_launches
 from farmhand.asking import STORES
 from farmhand.gather import Gathered, gather, gather_and_write
+from farmhand.host_launches import HostLaunches
 from farmhand.host_queue import HostQueue
-from farmhand.host_worker import HostWorker, Team
+from farmhand.host_team import Team
+from farmhand.host_worker import HostWorker
 from farmhand.hosts_plan import Planned, planned, show_plan
 from farmhand.hosts_view import HostsView
 from farmhand.pool_end import summary
@@ -23,7 +25,7 @@ from farmhand.publish import publish
 from farmhand.select import chosen_shards
 from farmhand.talk import say, warn
 from farmhand.unchanged import refuse_changes
-from manifest.hosts import Host
+from manifest.hosts import Host, read_hosts, working
 from manifest.layout import block_of, ranges
 from manifest.site import read_site
 from manifest.spec import Spec
@@ -39,24 +41,28 @@ _LOOK_S = 0.2
 _LEAST_ANSWER_S = 10.0
 
 
-def run_there(folder: str, path: str, shards: str | None, *, dry_run: bool) -> int:
-    """Run shards on the hosts of a run; return the exit code of the verb."""
+def run_there(
+    folder: str, path: str, shards: str | None, hosts_file: str | None, *, dry_run: bool
+) -> int:
+    """Run shards on the hosts of a run, or on others; return the exit code of the verb."""
     if dry_run:
         before = gather(folder, path, asking=STORES)
-        show_plan(planned(before, chosen_shards(shards, before.manifest.header.shards), set()))
+        hosts = _hosts(before.facts.spec, hosts_file)
+        chosen = chosen_shards(shards, before.manifest.header.shards)
+        show_plan(planned(before, chosen, set(), hosts), hosts)
         return 0
     with PoolLock(folder):
-        return _Session(folder, path, shards).run()
+        return _Session(folder, path, shards, hosts_file).run()
 
 
 class _Session:
-    def __init__(self, folder: str, path: str, shards: str | None) -> None:
+    def __init__(self, folder: str, path: str, shards: str | None, hosts_file: str | None) -> None:
         refuse_changes(folder)
         self.folder, self.path = folder, path
         self.before = gather(folder, path, asking=STORES)
         self.spec, self.header = self.before.facts.spec, self.before.manifest.header
         self.chosen = chosen_shards(shards, self.header.shards)
-        self.hosts = list(self.spec.ssh.hosts)
+        self.hosts = _hosts(self.spec, hosts_file)
         self.stopped_by: int | None = None
 
     def run(self) -> int:
@@ -78,6 +84,7 @@ class _Session:
 
     def _work(self, ssh: Ssh, here: Here) -> None:
         launches = read_launches(self.folder)
+        self._give_up_others(launches)
         self.team = self._team(launches)
         workers = [
             self._worker(host, RemoteRun(ssh, host, here, self.team.killing), launches)
@@ -98,11 +105,24 @@ class _Session:
         if left and self.stopped_by is None:
             warn(f"no host was left for {len(left)} shards: {ranges(left)}")
 
+    def _give_up_others(self, launches: Mapping[str, Launched]) -> None:
+        """Count as lost what may run on hosts that are no longer among ours."""
+        names = {host.name for host in self.hosts}
+        gone = [each for each in launches.values() if each.unsettled and each.host not in names]
+        gone = [each for each in gone if each.event != "lost"]
+        for each in gone:
+            said = {"launch": each.id, "shard": each.shard, "host": each.host, "kind": "node"}
+            why = f"{each.host} is not among the hosts any more"
+            self.journal.add("lost", [{**said, "submission": each.submission, "why": why}])
+        for host in sorted({each.host for each in gone}):
+            warn(f"{host} is not among the hosts any more; what may run there counts as lost")
+
     def _fill(self, workers: Sequence[HostWorker]) -> None:
         """Share out what is due, now that it is known what still runs."""
         now: Gathered = gather(self.folder, self.path, asking=STORES)
-        living = {launch.shard for worker in workers for launch in worker.open.values()}
-        plan: Planned = planned(now, self.chosen, living)
+        running = [launch for worker in workers for launch in worker.open.values()]
+        living = {launch.shard for launch in running}
+        plan: Planned = planned(now, self.chosen, living, self.hosts)
         self.team.names = {**self.team.names, **plan.names}
         if plan.doubtful:
             warn(
@@ -110,11 +130,11 @@ class _Session:
                 f"{ranges(plan.doubtful)}"
             )
         say(f"{len(plan.due)} to run on {len(self.hosts)} hosts")
-        self.view.expect(len(plan.due) + len(living))
-        self.team.queue.fill(plan.due, plan.own, len(living))
+        self.view.expect(len(plan.due) + len(running))
+        self.team.queue.fill(plan.due, plan.own, len(running))
 
     def _team(self, launches: Mapping[str, Launched]) -> Team:
-        plan = planned(self.before, None, set())
+        plan = planned(self.before, None, set(), self.hosts)
         manifest = self.before.manifest
         unsettled = {each.shard for each in launches.values() if each.unsettled}
         names = {index: manifest.plans.row(index)["name"] for index in unsettled}
@@ -138,10 +158,10 @@ class _Session:
         self, host: Host, remote: RemoteRun, launches: Mapping[str, Launched]
     ) -> HostWorker:
         mine = [each for each in launches.values() if each.host == host.name and each.unsettled]
-        worker = HostWorker(host, remote, self.team, [_launch(each) for each in mine])
+        begun = {each.id for each in mine if each.begun}
         doubtful = [_launch(each) for each in mine if each.event != "lost"]
-        worker.begin_with({each.id for each in mine if each.begun}, doubtful)
-        return worker
+        known = HostLaunches(host, remote, self.team, begun, doubtful)
+        return HostWorker(remote, self.team, known, [_launch(each) for each in mine])
 
     def _here(self, nonce: tuple[str, str]) -> Here:
         remote = self.spec.ssh.over(read_site().remote)
@@ -178,6 +198,15 @@ class _Session:
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+
+def _hosts(spec: Spec, file: str | None) -> tuple[Host, ...]:
+    """Return the hosts to work on; what a file leaves out is as the render had it."""
+    if file is None:
+        return spec.ssh.hosts
+    before = {host.name: host.model_dump() for host in spec.ssh.hosts}
+    found = (host.model_dump(exclude_unset=True) for host in working(read_hosts(file)))
+    return tuple(Host(**(before.get(given["name"], {}) | given)) for given in found)
 
 
 def _launch(each: Launched) -> Launch:

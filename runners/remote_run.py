@@ -96,7 +96,7 @@ class RemoteRun:
     """
 
     def __init__(self, ssh: Ssh, host: Host, here: Here, stop: Event) -> None:
-        """Ask nothing yet; ``stop`` cuts waiting and copying short."""
+        """Ask nothing yet; ``stop`` cuts the fetching of results short."""
         self._ssh, self.host, self._here, self._stop = ssh, host, here, stop
         self.path = ""
         """Absolute path of the run there; '': not known yet."""
@@ -134,8 +134,8 @@ class RemoteRun:
         """Close the connection, which may hang: the next question opens another one."""
         self._ssh.drop(self.host)
 
-    def push(self) -> None:
-        """Send the run.
+    def push(self, stop: Event) -> None:
+        """Send the run, unless ``stop`` is set meanwhile.
 
         Raises:
             Unfit: it could not be written there, or not be read here.
@@ -144,7 +144,7 @@ class RemoteRun:
             "ssh_receive.sh",
             {"run": self.path, "nonce": secrets.token_hex(4), "plan": self._here.plan_id},
         )
-        reply = send(self._ssh, self.host, script, self._here.path, self._here.pushed, self._stop)
+        reply = send(self._ssh, self.host, script, self._here.path, self._here.pushed, stop)
         lines = self._lines(reply)
         if lines[-1:] != ("received",):
             raise Unfit(f"the run cannot be written at {self.path}: {' '.join(lines)[:300]}")

@@ -31,6 +31,8 @@ class SshJournal:
         """Open it, and close a line that was cut short."""
         self._path = os.path.join(run, NAME)
         self._lock = threading.Lock()
+        self._cut = False
+        """Whether the last line may be cut short: the next begins anew."""
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             self._stream = open(self._path, "ab", buffering=0)  # noqa: SIM115 (close)
@@ -45,8 +47,12 @@ class SshJournal:
         said = b"".join(orjson.dumps({"event": event, "time": now, **x}) + b"\n" for x in lines)
         with self._lock:
             try:
-                self._stream.write(said)
+                said = b"\n" * self._cut + said
+                self._cut = True
+                while said:  # a disk that is nearly full takes a part, and says so only then
+                    said = said[self._stream.write(said) :]
                 os.fsync(self._stream.fileno())
+                self._cut = False
             except OSError as error:
                 raise self._unwritable(error) from error
 

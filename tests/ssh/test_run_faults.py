@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,6 +256,85 @@ def test_a_full_disk_on_a_host(desk: Desk) -> None:
     assert len(accepted(run)) == 2
     hosts_used = {a["native_id"].partition("-")[0] for r in results(run) for a in r["attempts"]}
     assert hosts_used == {"node2"}
+
+
+def test_a_connection_cut_while_results_come_home(desk: Desk) -> None:
+    (node,) = desk.farm.add("node1")
+    script = "head -c 300000000 /dev/urandom >out.txt; sha256sum <out.txt >sum.txt"
+    run = render(desk, spec(script, ssh={**SSH, "give_up": "60s"}))
+    process = desk.start("run", "runs/r")
+    poll(lambda: list(run.glob("logs/ssh/pull-*/shards/*/*/out.txt")), "results to come", 60)
+    desk.farm.stop(node.name)
+    desk.farm.start(node.name)
+    finish(process)
+    ((result,),) = (results(run),)
+    assert len(result["attempts"]) == 1
+    folder = run / result["attempts"][0]["dir"]
+    with (folder / "out.txt").open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    assert digest == (folder / "sum.txt").read_text().split()[0]
+    assert not list(run.glob("logs/ssh/pull-*"))
+
+
+def test_a_connection_cut_while_the_run_is_sent(desk: Desk) -> None:
+    (node,) = desk.farm.add("node1")
+    with (desk.path / "big").open("wb") as stream:
+        for _ in range(300):
+            stream.write(os.urandom(1 << 20))
+    run = render(desk, spec(ssh=SSH, inputs={"big": "big"}))
+    process = desk.start("run", "runs/r")
+    poll(lambda: list(node.home.glob(".farmhand/r-*/plan/stage/big")), "the run to be sent", 60)
+    desk.farm.stop(node.name)
+    desk.farm.start(node.name)
+    finish(process)
+    assert accepted(run) == ["0 10 100 1"]
+    kept = [path.name for path in (node.home / ".farmhand").iterdir()]
+    assert sum(name.count(".") == 0 for name in kept) == 1
+
+
+def test_hosts_with_one_home_share_what_is_sent(desk: Desk) -> None:
+    desk.farm.add("node1", "node2", "node3", "node4", home="home of all")
+    run = render(desk, spec(shards=12, work={"count": 12, "seed": 0}, ssh=SSH), node1="slots=2")
+    desk("run", "runs/r")
+    assert [line.split()[0] for line in accepted(run)] == [str(index) for index in range(12)]
+    assert [len(result["attempts"]) for result in results(run)] == [1] * 12
+    assert len(list((desk.farm.path / "home of all" / ".farmhand").iterdir())) == 1
+
+
+def test_a_journal_that_cannot_be_written_leaves_what_runs_alone(desk: Desk) -> None:
+    desk.farm.add("node1", "node2")
+    run = render(desk, gated(desk, shards=4, work={"count": 4}))
+    limit = ["prlimit", "--fsize=400", sys.executable, "-m", "farmhand", "run", "runs/r"]
+    done = subprocess.run(
+        limit, cwd=desk.path, env=desk.env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    assert "the journal of launches cannot be written" in done.stderr
+    open_gate(desk)
+    desk("run", "runs/r")
+    assert ran(desk) == dict.fromkeys("0123", 1)
+    assert accepted(run) == ["done"] * 4
+
+
+def test_other_hosts_take_the_place_of_one_that_is_gone(desk: Desk) -> None:
+    desk.farm.add("node1", "node2", "node3")
+    all_of = desk.farm.hosts_file()
+    lines = all_of.read_text().splitlines(keepends=True)
+    run = render(desk, gated(desk, ssh={"hosts": [line.strip() for line in lines[:2]], **SSH}))
+    process = desk.start("run", "runs/r")
+    wait_ran(desk, 3)
+    poll(lambda: (run / "logs/ssh.jsonl").read_text().count('"started"') == 3, "a look", 60)
+    desk.farm.stop("node1")
+    process.kill()
+    process.communicate()
+    open_gate(desk)
+    (desk.path / "others.txt").write_text("".join(lines[1:]))
+    done = desk("run", "runs/r", "--hosts", "others.txt")
+    assert "node1 is not among the hosts any more" in done.stderr
+    assert len(accepted(run)) == 3
+    (first, *_) = results(run)
+    assert [a["state"] for a in first["attempts"]] == ["lost", "succeeded"]
+    assert first["attempts"][0]["cause"] == "node"
 
 
 def test_a_second_session_is_refused_while_one_lives(desk: Desk) -> None:
