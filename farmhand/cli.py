@@ -46,6 +46,7 @@ VERBS = {
     "report": Verb(
         "report", "Write a page about a run, or say how long its jobs took.", function="app"
     ),
+    "sweep": Verb("sweep", "Say how work scales with the number of shards.", function="app"),
     "schema": Verb("schema", "Print the JSON Schema of the spec."),
     "plan": Verb("render_plan", "Show the split (render --dry-run).", hidden=True),
     "ssh": Verb("run", "Run a run's shards on its hosts (run).", hidden=True),

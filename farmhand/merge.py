@@ -87,8 +87,7 @@ def verb(
         warn(text)
     place = os.path.abspath(out) if out else None
     request = Request(facts, now, spec, place, allow_partial, dry_run)
-    names = _components(facts, spec, only, skip)
-    made = merge_whole(request) if names is None else merge_by_component(request, names)
+    made = _merge(request, only, skip)
     if dry_run:
         for line in made.lines:
             give(line)
@@ -97,6 +96,24 @@ def verb(
     _tell(made, as_json=as_json)
     if clean_up is not None:
         clean(folder, clean_up, made, yes=yes)
+
+
+def merge_run(folder: str, path: str) -> Outcome:
+    """Merge all of a run as it was collected, to where it goes by default.
+
+    Raises:
+        Refusal: shards are missing, or do not fit together.
+        UserError: there is nothing to merge, or the result cannot be written.
+    """
+    facts = read_facts(folder)
+    spec = merge_block(facts.spec, None, None)
+    request = Request(facts, read_manifest(path), spec, None, allow_partial=False, dry_run=False)
+    return _merge(request, None, None)
+
+
+def _merge(request: Request, only: list[str] | None, skip: list[str] | None) -> Outcome:
+    names = _components(request.facts, request.spec, only, skip)
+    return merge_whole(request) if names is None else merge_by_component(request, names)
 
 
 def _components(

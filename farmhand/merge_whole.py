@@ -6,13 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from collectors.run_facts import RunFacts
 from farmhand.input_changes import refuse_changed_inputs
 from farmhand.merge_accepted import Accepted, harvest
 from farmhand.merge_items import pooled
 from farmhand.merge_request import Outcome, Request
 from farmhand.talk import short_path, warn
 from farmhand.unchanged import refuse_changed_plan
-from manifest.checks import MergeSettings
+from manifest.checks import MergeSettings, MergeSpec
 from manifest.errors import Refusal, UserError
 from manifest.item_table import read_all
 from manifest.layout import ranges
@@ -60,7 +61,7 @@ def _merged(
     wanted: str,
 ) -> Outcome:
     facts = request.facts
-    target = request.out or _default_target(facts.run, settings, facts.spec.outputs[wanted].path)
+    target = request.out or default_target(facts, request.spec)
     if request.dry_run:
         line = f"{len(sources)} of {facts.shards} shards -> {short_path(target)}"
         return Outcome([line], {"targets": [target], "shards": len(sources)})
@@ -98,12 +99,26 @@ def _source(run: str, one: Accepted, wanted: str) -> Source:
     return Source(one.facts, os.path.join(run, entry["path"]), entry["path"])
 
 
-def _default_target(run: str, settings: MergeSettings, output: str) -> str:
+def default_target(facts: RunFacts, spec: MergeSpec | None = None) -> str:
+    """Return where the result of a run goes when nobody says otherwise.
+
+    ``spec`` is what it is merged by, where that is not its own spec's ``merge:``.
+
+    Raises:
+        UserError: the spec does not say what to merge.
+    """
+    spec = spec or facts.spec.merge
+    if spec is None:
+        raise UserError("the spec has no merge: block", where=facts.run)
+    if spec.by == "component":
+        return os.path.join(facts.run, "merged")
+    settings = spec.settings()
     if settings.group_by:
-        return os.path.join(run, "merged")
+        return os.path.join(facts.run, "merged")
+    output = facts.spec.outputs[spec.output or next(iter(facts.spec.outputs))].path
     suffix = os.path.splitext(output)[1].lstrip(".") or "out"
     extension = settings.extension or _EXTENSIONS.get(settings.kind, suffix)
-    return os.path.join(run, f"merged.{extension}")
+    return os.path.join(facts.run, f"merged.{extension}")
 
 
 def _refuse_missing(missing: Sequence[ShardFacts], request: Request) -> None:

@@ -20,9 +20,10 @@ from farmhand.written import write_whole
 from manifest.errors import UserError
 from manifest.timing import TOTAL, Phase
 from reports.estimate import Estimate, estimate
+from reports.picture import plot_format
 from reports.timing import TimedJob, Timing, sizes_and, timing
 from reports.timing_files import job_rows, jobs_csv, timing_csv, timing_json
-from reports.timing_plot import draw, plot_format
+from reports.timing_plot import draw
 from reports.timing_table import headline, timing_markdown, timing_text
 
 

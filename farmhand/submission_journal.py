@@ -28,6 +28,8 @@ class Journal:
 
     submitted: dict[Place, str]
     """Place -> id of its job."""
+    times: dict[Place, float]
+    """Place -> when that was, in seconds since the epoch."""
     doubtful: dict[Place, float]
     """Place -> when it was about to be submitted; what became of it is not known."""
     unanswered: dict[Place, float]
@@ -37,13 +39,14 @@ class Journal:
 def read_journal(run: str) -> Journal:
     """Read the journal of a run; there is none yet: an empty one."""
     submitted: dict[Place, str] = {}
+    times: dict[Place, float] = {}
     doubtful: dict[Place, float] = {}
     unanswered: dict[Place, float] = {}
     try:
         with open(os.path.join(run, _NAME), "rb") as stream:
             data = stream.read()
     except FileNotFoundError:
-        return Journal(submitted, doubtful, unanswered)
+        return Journal(submitted, times, doubtful, unanswered)
     for line in lines_of(data):
         place = (line.get("submission"), line.get("part"))
         if not (isinstance(place[0], int) and isinstance(place[1], int)):
@@ -60,7 +63,8 @@ def read_journal(run: str) -> Journal:
             doubtful.pop(known, None)
         if event == "submitted":
             submitted[known] = str(line.get("job"))
-    return Journal(submitted, doubtful, unanswered)
+            times[known] = at
+    return Journal(submitted, times, doubtful, unanswered)
 
 
 def write_line(run: str, event: str, place: Place, **more: Any) -> None:  # noqa: ANN401 (any JSON)

@@ -58,6 +58,18 @@ def merge_lock(run: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def sweep_lock(folder: str) -> Iterator[None]:
+    """Hold the lock on the runs of a sweep, which are run one after the other.
+
+    Raises:
+        Refusal: another sweep submit is at work.
+        UserError: the directory cannot be written.
+    """
+    with _lock(folder, ".sweep.lock", 0.0, "another farmhand is running this sweep"):
+        yield
+
+
+@contextlib.contextmanager
 def _lock(run: str, name: str, patience_s: float, busy: str) -> Iterator[int]:
     path = os.path.join(run, name)
     try:

@@ -73,7 +73,7 @@ class HostCount:
     def add(self, row: dict[str, Any]) -> None:
         """Add the attempts of a shard."""
         for attempt in row["attempts"]:
-            name = _name(attempt)
+            name = host_of(attempt)
             if name is not None:
                 _count(self._found.setdefault(name, Host(name)), attempt)
 
@@ -110,7 +110,8 @@ def by_host(rows: Iterable[dict[str, Any]]) -> list[Host]:
     return counted.hosts()
 
 
-def _name(attempt: dict[str, Any]) -> str | None:
+def host_of(attempt: dict[str, Any]) -> str | None:
+    """Return where an attempt ran, if that is known."""
     observed = attempt.get("observed") or {}
     name = attempt.get("node") or observed.get("node") or attempt.get("host")
     return str(name) if name else None

@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import math
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from manifest.errors import UserError
 from reports.amounts import time_unit
 from reports.concurrency import Concurrency
+from reports.picture import COLOURS, STYLE, picture
 from reports.timing import Timing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SUFFIXES = (".svg", ".png", ".pdf")
 _BINS = 20
 _MOST_MOMENTS = 4000
 """More cannot be seen in a picture of this width, and would make an SVG of many megabytes."""
-# Told apart by people who do not see all colours: Okabe and Ito, Color Universal Design, 2008.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", "-.", ":")
-_STYLE: Any = {  # matplotlib's own type of it lists every name that there is
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "font.size": 10,
-    "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: it can be searched, and the file is small
-    "svg.hashsalt": "farmhand",  # the same picture is the same bytes
-}
-
-
-def plot_format(path: str) -> str:
-    """Return the format that a file's suffix asks for.
-
-    Raises:
-        UserError: no such format, or nothing that could draw it.
-    """
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix not in SUFFIXES:
-        raise UserError(
-            f"a picture cannot be written as '{os.path.basename(path)}'",
-            hint=f"name a file that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
-        )
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UserError(
-            "pictures are drawn with matplotlib, which is not installed here",
-            hint="pip install 'farmhand[plots]' (with pipx: pipx inject farmhand matplotlib)",
-        )
-    return suffix[1:]
 
 
 def draw(found: Timing, title: str, kind: str) -> bytes:
@@ -61,19 +27,14 @@ def draw(found: Timing, title: str, kind: str) -> bytes:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     busy = found.concurrency
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.4 if busy is None else 6.4), layout="constrained")
         axes = figure.subplots(1 if busy is None else 2, squeeze=False)[:, 0]
         figure.suptitle(title, fontsize=11)
         _histogram(axes[0], found)
         if busy is not None:
             _at_once(axes[1], busy)
-        sink = io.BytesIO()
-        # Without a date, the same jobs give the same bytes.
-        figure.savefig(
-            sink, format=kind, dpi=150, metadata={"png": {}, "svg": {"Date": None}}.get(kind)
-        )
-    return sink.getvalue()
+        return picture(figure, kind)
 
 
 def _histogram(axes: Axes, found: Timing) -> None:
@@ -85,8 +46,8 @@ def _histogram(axes: Axes, found: Timing) -> None:
     handles = []
     for number, (name, some) in enumerate(values.items()):
         look: Any = {
-            "color": _COLOURS[number % len(_COLOURS)],
-            "linestyle": _LINES[number // len(_COLOURS) % len(_LINES)],
+            "color": COLOURS[number % len(COLOURS)],
+            "linestyle": _LINES[number // len(COLOURS) % len(_LINES)],
             "linewidth": 1.6,
         }
         axes.hist([second / scale for second in some], bins=edges, histtype="step", **look)
@@ -131,7 +92,7 @@ def _at_once(axes: Axes, busy: Concurrency) -> None:
     unit, scale = time_unit(busy.moments[-1] - busy.moments[0])
     moments, running = thinned(busy)
     since = [(moment - busy.moments[0]) / scale for moment in moments]
-    axes.step([0.0, *since], [0, *running], where="post", color=_COLOURS[0], linewidth=1.2)
+    axes.step([0.0, *since], [0, *running], where="post", color=COLOURS[0], linewidth=1.2)
     axes.set_xlabel(f"time since the first start ({unit})")
     axes.set_ylabel("jobs at once")
     axes.set_xlim(0, since[-1])

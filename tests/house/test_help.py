@@ -23,9 +23,11 @@ VERBS = [
     "status",
     "show",
     "report",
+    "sweep",
     "schema",
 ]
 REPORTS = ["report timing"]
+REPORTS += [f"sweep {verb}" for verb in ("render", "submit", "collect", "merge", "summarize")]
 
 
 def help_at_80_columns(*command: str) -> str:

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from manifest.errors import UserError
 from outputs import tag_pattern
 from outputs.tag_log import NO_TAGS, Pair
-from reports import amounts, concurrency, estimate, spread, timing, timing_plot, timing_table
+from reports import (
+    amounts,
+    concurrency,
+    estimate,
+    picture,
+    spread,
+    timing,
+    timing_plot,
+    timing_table,
+)
 from reports.concurrency import Concurrency
 from reports.timing import TimedJob
 
@@ -171,8 +180,8 @@ def test_very_many_steps_are_drawn_with_their_peaks() -> None:
 
 def test_a_picture_needs_a_suffix_and_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"cannot be written as 'x\.jpg'"):
-        timing_plot.plot_format("x.jpg")
-    monkeypatch.setattr(timing_plot.importlib.util, "find_spec", lambda _: None)
+        picture.plot_format("x.jpg")
+    monkeypatch.setattr(picture.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UserError) as error:
-        timing_plot.plot_format("x.svg")
+        picture.plot_format("x.svg")
     assert "pip install 'farmhand[plots]'" in str(error.value)
