@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 from base64 import b64decode
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,3 +127,11 @@ def test_names_of_files_come_through_checksums(
 def test_what_the_spec_says_of_hosts_counts_before_the_site() -> None:
     site = Remote(workdir="/site", key="~/k")
     assert SshSection(workdir="/spec").over(site) == Remote(workdir="/spec", key="~/k")
+
+
+@pytest.mark.parametrize("name", ["probe", "prepare", "receive", "turn", "send"])
+def test_what_hosts_run_is_plain_posix_shell(name: str) -> None:
+    words = ["shellcheck", "--shell=sh", "--exclude=SC2062"]  # that grep's - is its standard input
+    path = resources.files("templates").joinpath(f"ssh_{name}.sh")
+    done = subprocess.run([*words, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
