@@ -30,6 +30,7 @@ from benchmarks.root_files import root_rows
 from benchmarks.slurm_accounting import slurm_accounting_rows
 from benchmarks.software import software_rows
 from benchmarks.startup import startup_rows
+from benchmarks.sweeps import sweep_rows
 from benchmarks.table import Row, markdown
 from benchmarks.timing_logs import timing_rows
 from benchmarks.verbs import chunk_rows, collect_rows, merge_rows, render_rows
@@ -71,6 +72,7 @@ def all_rows(folder: str, arguments: argparse.Namespace) -> Iterator[Row]:
     yield from grid_rows(folder, 20 if arguments.quick else 100, times)
     yield from keyed_table_rows(folder, 1_000, times)
     yield from host_rows(folder, quick=arguments.quick, times=times)
+    yield from sweep_rows(folder, 1_000, times)
     for shards in arguments.shards:
         for scheduler in ("local", "slurm", "htcondor", "lsf"):
             yield from render_rows(folder, shards, times, scheduler)

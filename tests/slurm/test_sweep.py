@@ -44,6 +44,13 @@ def jobs(study: Study) -> Counter[str]:
     return Counter(Path(row.partition("|")[2]).name for row in found)
 
 
+def job_of(study: Study, run: str) -> str:
+    """The job array of a run that waits or runs."""
+    rows = study.slurm.admin("squeue", "-h", "-o", "%F|%Z").stdout.splitlines()
+    (job,) = {row.partition("|")[0] for row in rows if row.endswith(f"{study.path}/runs/s/{run}")}
+    return job
+
+
 def attempts(study: Study) -> dict[str, int]:
     paths = study.path.glob("runs/s/*/records/*/*.jsonl")
     return dict(Counter(path.parts[-4] for path in paths))
@@ -152,9 +159,7 @@ def test_a_point_whose_jobs_all_fail_and_one_whose_jobs_are_cancelled(study: Stu
     render(study, "1,2,4,3", script=fails + waits + SPEC["script"])
     process = study.start("farmhand", *SUBMIT)
     poll(lambda: attempts(study).get("s_sh4", 0) > 0, "the third run to begin", 90)
-    rows = study.slurm.admin("squeue", "-h", "-o", "%F|%Z").stdout.splitlines()
-    (job,) = {row.partition("|")[0] for row in rows if row.endswith("/runs/s/s_sh4")}
-    study.slurm.admin("scancel", job)
+    study.slurm.admin("scancel", job_of(study, "s_sh4"))
     out, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
     assert "s_sh2: 2 shards: 2 failed" in out
@@ -165,10 +170,34 @@ def test_a_point_whose_jobs_all_fail_and_one_whose_jobs_are_cancelled(study: Stu
     assert jobs(study) == Counter(["s_sh1", "s_sh2", "s_sh4", "s_sh3"]), "nothing again by itself"
 
 
-def test_a_queue_that_holds_everything_is_given_up_when_time_is_up(study: Study) -> None:
-    """A held array is pending for SLURM; the next run is not started beside it."""
-    render(study, "1,2", slurm={"directives": {"hold": "true"}})
-    said = study(*SUBMIT, "--timeout", "3s", "--grace-s", "1", code=1)
-    assert set(jobs(study)) <= {"s_sh1", "s_sh2"}
-    assert "s_sh1" in said.stdout
+HOLD = {"directives": {"hold": "true"}}
+
+
+def test_jobs_on_hold_are_waited_for_no_longer_than_the_grace(study: Study) -> None:
+    render(study, "1,2", slurm=HOLD)
+    said = study(*SUBMIT, "--grace-s", "1", code=1)
+    assert "s_sh1 (1 of 2): what is left is held; the sweep goes on without it" in said.stderr
+    assert "s_sh2: 2 shards: 2 held" in said.stdout
+    assert "0 of 2 runs done; not done: s_sh1, s_sh2" in said.stdout
+    assert jobs(study) == Counter(["s_sh1", "s_sh2"])
     assert attempts(study) == {}
+
+
+def test_jobs_that_are_cancelled_before_they_begin_are_not_waited_for(study: Study) -> None:
+    render(study, "2,1", slurm={"directives": {"begin": "now+3600"}})
+    process = study.start("farmhand", *SUBMIT)
+    for name in ("s_sh2", "s_sh1"):
+        poll(lambda name=name: name in jobs(study), f"{name} to be submitted", 60)
+        study.slurm.admin("scancel", job_of(study, name))
+    out, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    assert "s_sh2: 2 shards: 2 cancelled" in out
+    assert "s_sh1: 1 shard: 1 cancelled" in out
+
+
+def test_a_run_that_only_waits_is_given_up_when_time_is_up(study: Study) -> None:
+    """The next is not started beside it."""
+    render(study, "1,2", slurm={"directives": {"begin": "now+3600"}})
+    said = study(*SUBMIT, "--timeout", "2s", code=1)
+    assert "s_sh1 (1 of 2) is not over when time is up" in said.stderr
+    assert jobs(study) == Counter(["s_sh1"])
