@@ -48,7 +48,8 @@ def wait_for(
     sleep: Callable[[float], None] = time.sleep,
 ) -> End:
     """Do the same with whatever looks, tells the time and sleeps."""
-    begun, held_since, last = clock(), None, ""
+    held_since: float | None = None
+    begun, last = clock(), ""
     while True:
         found = look()
         if found.text() != last:
@@ -56,7 +57,10 @@ def wait_for(
             tell(last)
         now = clock()
         alive = found.queued + found.running + found.unknown
-        held_since = None if alive or not found.held else held_since or now
+        if alive or not found.held:
+            held_since = None
+        elif held_since is None:
+            held_since = now
         if not alive and not found.held:
             return "ended"
         if held_since is not None and now - held_since >= patience.grace_s:
