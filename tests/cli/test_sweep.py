@@ -97,6 +97,17 @@ def test_typed_again_nothing_runs_again(farm: Farm) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_result_that_is_older_than_what_is_known_is_merged_again(farm: Farm) -> None:
+    render(farm, "1,2")
+    farm("sweep", "submit", FILE)
+    stale = farm.path / "runs/s/s_sh2/merged.jsonl"
+    stale.write_text("of another day\n")
+    os.utime(stale, (1, 1))
+    assert farm("sweep", "merge", FILE).out == (
+        "s_sh2: merged\nthe merged results of all 2 runs agree\n"
+    )
+
+
 def test_a_point_whose_jobs_all_fail(farm: Farm) -> None:
     """It is said with its cause, the others are done, and it counts for nothing in the table."""
     fails = '[ "$FARMHAND_SHARD_TOTAL" != 2 ] || { echo no disk >&2; exit 7; }\n' + SCRIPT
