@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ from farmhand.locate import OutDirOption
 from farmhand.new_run import make_run
 from farmhand.render import SpecArgument
 from farmhand.scheduler_option import ModeOption, SchedulerOption, refuse_unknown
+from farmhand.share_out import share_out
 from farmhand.spec_source import Source, read_source
 from farmhand.submissions import Way, utc_now
 from farmhand.talk import give, say, short_path, warn
@@ -27,6 +28,14 @@ from manifest.names import name_problem
 from manifest.spec import Spec
 from manifest.sweep import SCHEMA, SUFFIX, WARM_UP, Sweep, SweepRun, dump_sweep, parse_counts
 from renderer.plan import Plan, make_plan
+
+HostsOption = Annotated[
+    str | None, typer.Option("--hosts", metavar="FILE", help="ssh: hosts, one a line.")
+]
+PreflightOption = Annotated[
+    str | None,
+    typer.Option("--preflight", metavar="FILE", help="ssh: what doctor --hosts --out kept."),
+]
 
 
 def verb(
@@ -42,6 +51,8 @@ def verb(
     scheduler: SchedulerOption = "local",
     mode: ModeOption = None,
     out_dir: OutDirOption = "runs",
+    hosts: HostsOption = None,
+    preflight: PreflightOption = None,
     sweep_id: Annotated[
         str | None, typer.Option(metavar="NAME", help="Default: <name>-sweep-<UTC time>.")
     ] = None,
@@ -60,7 +71,13 @@ def verb(
     _refuse_set(sets or ())
     source = read_source(spec, (), sets or (), {"shards": str(counts[0])})
     _refuse_stored(source.spec)
-    plans = {count: _plan(source, count) for count in counts}
+    if scheduler != "ssh" and (hosts or preflight):
+        raise UserError("--hosts and --preflight go with --scheduler ssh")
+
+    def share(spec: Spec) -> Spec:
+        return _shared_out(spec, hosts, preflight) if scheduler == "ssh" else spec
+
+    plans = {count: _plan(source, count, share) for count in counts}
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     name = sweep_id or f"{source.spec.name}-sweep-{stamp}"
     runs = _runs(name, plans, repeats, warm_up=warm_up)
@@ -88,14 +105,20 @@ def _refuse_stored(spec: Spec) -> None:
         )
 
 
-def _plan(source: Source, count: int) -> Plan:
+def _shared_out(spec: Spec, hosts: str | None, preflight: str | None) -> Spec:
+    """Return the spec with its hosts, of which any takes any shard unless the spec says else."""
+    ssh = spec.ssh.model_copy(update={"split": spec.ssh.split or "shards"})
+    return share_out(spec.model_copy(update={"ssh": ssh}), hosts, preflight)
+
+
+def _plan(source: Source, count: int, share: Callable[[Spec], Spec]) -> Plan:
     """Return the plan with so many shards.
 
     Raises:
         UserError: there is less work than that, or it is not cut by ``shards:``.
     """
     data = apply_set(source.data, ("shards",), str(count))
-    plan = make_plan(load_spec(Document(data, "the spec of the sweep")), source.base)
+    plan = make_plan(share(load_spec(Document(data, "the spec of the sweep"))), source.base)
     for part in plan.parts:
         if part.shards != count:
             what = f"components.{part.name}" if part.name else "work"
