@@ -289,7 +289,8 @@ def test_two_at_once(farm: Farm) -> None:
     poll((farm.path / "began").exists, "the first to begin", 30)
     assert "another farmhand is running this sweep" in farm("sweep", "submit", FILE, code=1).err
     (farm.path / "go").touch()
-    assert first.wait(60) == 0
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
     assert attempts(farm) == {"s_sh1": 1}
 
 
