@@ -83,6 +83,7 @@ class ItemShard:
             if attempt["state"] not in _OVER or attempt["plan"] is not None or not attempt["dir"]:
                 continue
             mine = [item for item in self._finished(attempt, paths, known) if item not in taken]
+            attempt["ledger"]["new"] = len(mine)
             taken.update(mine)
             if mine:
                 found.append((attempt, mine))

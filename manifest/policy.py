@@ -20,7 +20,7 @@ _RAISE = {
 }
 _ACTIONS = {"more_memory": "oom", "more_walltime": "timeout", "more_disk": "disk"}
 _FATAL_AFTER = 2  # failures for the same reason
-_HOPELESS_AFTER = 5  # copies that failed one attempt after another: a store that is down comes back
+_HOPELESS_AFTER = 5  # one after another, at a store: one that is down comes back
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,14 @@ def decide(
     if kind in _RAISE:
         return _raised(kind, _of_last_job(attempts), asked, retry, forced=forced)
     if cause == "bad_output" and any(attempt.get("destination") for attempt in attempts):
-        return Decision(True, asked, "again: it is not at its destination as it was stored")
+        why = "again: it is not at its destination as it was stored"
+        return Decision(True, asked, why) if forced else _again(cause, attempts, asked, why)
     if forced or action == "again" or cause in _AGAIN:
         return Decision(True, asked, "again, same resources")
     if cause in _COPIES:
-        return _copied_again(cause, attempts, asked)
+        return _again(cause, attempts, asked, "again, same resources")
     if cause in _ONCE_MORE:
-        same = sum(attempt["cause"] == cause for attempt in attempts)
+        same = sum(attempt["cause"] == cause for attempt in _since_progress(attempts))
         if same < _FATAL_AFTER:
             return Decision(True, asked, "once more, same resources")
         return Decision(
@@ -72,12 +73,20 @@ def decide(
     return Decision(False, asked, f"{cause} needs a hand first; it is not tried again by itself")
 
 
-def _copied_again(cause: str, attempts: list[dict[str, Any]], asked: Resources) -> Decision:
-    """Decide about a copy that failed: again, but not for ever with what may have expired."""
+def _since_progress(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the attempts from the last one on that finished items no earlier one had."""
+    for number in range(len(attempts) - 1, 0, -1):
+        if (attempts[number].get("ledger") or {}).get("new"):
+            return attempts[number:]
+    return attempts
+
+
+def _again(cause: str, attempts: list[dict[str, Any]], asked: Resources, why: str) -> Decision:
+    """Decide about what a store did not take or keep: again, but not for ever."""
     ended = [attempt for attempt in attempts if attempt["cause"] or attempt["state"] == "succeeded"]
     same = list(takewhile(lambda attempt: attempt["cause"] == cause, reversed(ended)))
     if len(same) < _HOPELESS_AFTER:
-        return Decision(True, asked, "again, same resources")
+        return Decision(True, asked, why)
     return Decision(
         False,
         asked,

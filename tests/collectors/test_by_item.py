@@ -84,6 +84,14 @@ def test_two_attempts_make_a_whole(tmp_path: Path) -> None:
     verdict, accepted, left = judged(tmp_path, [second, first])
     assert (verdict.state, accepted, left) == ("succeeded", ["a", "b"], [])
     assert verdict.evidence == "exit code 0; 4 items by 2 attempts: 2 + 2"
+    assert (first["ledger"]["new"], second["ledger"]["new"]) == (2, 2)
+
+
+def test_an_attempt_that_finishes_what_is_done_already_brings_nothing_new(tmp_path: Path) -> None:
+    first = attempt(tmp_path, "a", lines("u1", "u2"), rows("u1", "u2"), code=1)
+    second = attempt(tmp_path, "b", lines("u1", "u3"), rows("u1"), code=1, started=20)
+    judged(tmp_path, [first, second])
+    assert (first["ledger"]["new"], second["ledger"]["new"]) == (2, 0)
 
 
 def test_what_is_in_the_ledger_without_a_row_is_done_again(tmp_path: Path) -> None:

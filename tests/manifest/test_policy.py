@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from manifest.policy import decide
+from manifest.policy import Decision, decide
 from manifest.resources import Resources
 from manifest.spec import Retry
 from manifest.states import CAUSES, STATES, allowed, is_bad
@@ -161,3 +161,31 @@ def test_copies_that_fail_one_after_another_end_some_time(cause: str) -> None:
     good = {"cause": None, "state": "succeeded", "exit_code": 0}
     mixed = [*attempts(*[cause] * 4), good, *attempts(cause)]
     assert decide(cause, mixed, ASKED, Retry()).again
+
+
+@pytest.mark.parametrize("cause", ONCE_MORE)
+def test_what_finishes_items_between_two_failures_goes_on(cause: str) -> None:
+    def decided(*new: int) -> bool:
+        made = attempts(*[cause] * len(new))
+        for attempt, items in zip(made, new, strict=True):
+            attempt["ledger"] = {"bytes": 9, "items": 3, "new": items}
+        return decide(cause, made, ASKED, Retry()).again
+
+    assert decided(3, 2)
+    assert decided(0, 0, 0, 1)
+    assert not decided(3, 0)
+    assert not decided(3, 2, 0)
+
+
+def test_what_never_comes_to_its_destination_is_not_redone_for_ever() -> None:
+    def decided(number: int, *, forced: bool = False) -> Decision:
+        made = attempts(*["bad_output"] * number)
+        for attempt in made:
+            attempt["destination"] = [{"problem": "no companion"}]
+        return decide("bad_output", made, ASKED, Retry(), forced=forced)
+
+    assert decided(4).again
+    assert decided(4).why == "again: it is not at its destination as it was stored"
+    assert not decided(5).again
+    assert "farmhand resubmit --execute --cause bad_output" in decided(5).why
+    assert decided(5, forced=True).again
