@@ -6,7 +6,9 @@ the ledger are of an item half done, and a last line without its end does not co
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -37,6 +39,22 @@ def ledger_lines(data: bytes) -> list[str]:
     return [line.partition("\t")[0].removesuffix("\r") for line in lines if line]
 
 
+def ledger_bytes(folder: str) -> bytes:
+    """Return the ledger of an attempt as it is now.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    # O_NONBLOCK: a named pipe in the place of a ledger must not hang who reads it.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    handle = os.open(f"{folder}/{LEDGER}", flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    with open(handle, "rb", buffering=0) as stream:
+        return stream.read()
+
+
 def read_ledger(folder: str, known: Collection[str]) -> Ledger:
     """Read the ledger of an attempt; where there is none, nothing is done.
 
@@ -44,8 +62,7 @@ def read_ledger(folder: str, known: Collection[str]) -> Ledger:
         OSError: it is there and cannot be read.
     """
     try:
-        with open(os.path.join(folder, LEDGER), "rb") as stream:
-            data = stream.read()
+        data = ledger_bytes(folder)
     except FileNotFoundError:
         data = b""
     done: dict[str, None] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from manifest.store import Manifest
 from manifest.units import format_duration
-from outputs.item_rows import LEDGER, ledger_lines
+from outputs.item_rows import ledger_bytes, ledger_lines
 
 _SHOWN = 20
 """Shards that get a line each."""
@@ -116,11 +115,9 @@ def _count(run: str, attempt: dict[str, Any]) -> int:
 
 def _ledger(run: str, attempt: dict[str, Any]) -> bytes:
     try:
-        handle = os.open(f"{run}/{attempt['dir']}/{LEDGER}", os.O_RDONLY | os.O_CLOEXEC)
+        return ledger_bytes(f"{run}/{attempt['dir']}")
     except OSError:
         return b""
-    with open(handle, "rb", buffering=0) as stream:
-        return stream.read()
 
 
 def _numbers(done: int, total: int, rate: float | None, left_s: float | None) -> dict[str, Any]:

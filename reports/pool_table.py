@@ -73,13 +73,19 @@ def outcome(
         kind.succeeded += row["state"] == "succeeded"
         if is_bad(row["state"], row["cause"]):
             kind.causes[row["cause"] or row["state"]] += 1
+        there: set[str] = set()
         for attempt in row["attempts"]:
             if attempt["attempt"] in row["accepted_attempts"]:
-                _count(kind, made, attempt, row["name"])
+                there.update(_count(kind, made, attempt, row["name"]))
+        for output in there:  # of a shard that was resumed several attempts have one
+            made[output].shards += 1
     return Outcome(kinds, made, shards)
 
 
-def _count(kind: Kind, made: Mapping[str, Made], attempt: Mapping[str, Any], name: str) -> None:
+def _count(
+    kind: Kind, made: Mapping[str, Made], attempt: Mapping[str, Any], name: str
+) -> Iterator[str]:
+    """Count what an accepted attempt made, and yield the names of the outputs that are there."""
     if attempt["wall_s"] is not None:
         kind.seconds.append(attempt["wall_s"])
     for output in attempt["outputs"] or ():
@@ -88,7 +94,7 @@ def _count(kind: Kind, made: Mapping[str, Made], attempt: Mapping[str, Any], nam
             continue
         kind.bytes = (kind.bytes or 0) + size
         one = made[output["name"]]
-        one.shards += 1
+        yield output["name"]
         one.bytes += size
         if one.smallest is None or size < one.smallest[0]:
             one.smallest = size, name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,18 @@ def test_a_faulty_ledger_counts_for_nothing(
     assert (verdict.state, accepted, left) == ("failed", [], ITEMS)
     assert verdict.cause == ("bad_output" if code == 0 else "exit_code")
     assert said in verdict.evidence
+
+
+def test_a_pipe_in_the_place_of_a_ledger_hangs_nobody(tmp_path: Path) -> None:
+    one = attempt(tmp_path, "a", "", rows("u1"), code=1)
+    ledger = tmp_path / "shards/s0/a/ledger"
+    ledger.unlink()
+    os.mkfifo(ledger)
+    with subprocess.Popen(["sh", "-c", "echo u1 >ledger"], cwd=ledger.parent) as writer:
+        verdict, _ = shard_of(tmp_path).verdict([one], PATHS)
+        writer.kill()
+    assert one["ledger"]["items"] == 0
+    assert "the ledger cannot be read: it is not a regular file" in verdict.evidence
 
 
 def test_exit_code_0_without_all_items_is_bad_output(tmp_path: Path) -> None:

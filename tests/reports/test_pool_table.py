@@ -57,3 +57,14 @@ def test_of_many_kinds_those_with_failures_are_shown() -> None:
     lines = outcome_lines(outcome(rows, lambda shard: f"k{shard}", []), {}, 80)
     assert lines[1].startswith("k99 ")
     assert lines[-1] == "... and 60 more kinds: 60 shards, 60 good"
+
+
+def test_a_shard_that_several_attempts_finished_has_its_output_once() -> None:
+    first, second = row(0, None, 1, 500), row(0, None, 1, 700)
+    second["attempts"][0]["attempt"] = "2.3.b"
+    both = first | {
+        "accepted_attempts": ["1.2.a", "2.3.b"],
+        "attempts": first["attempts"] + second["attempts"],
+    }
+    lines = outcome_lines(outcome([both], kind, ["o"]), {"o": None}, 80)
+    assert lines[2] == "output o: 1 of 1 there, 1.172 KB, smallest 500 B (s0)"

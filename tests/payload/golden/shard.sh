@@ -375,7 +375,7 @@ fh_share() {
   fh_items=(${fh_line[0]-})
   set +f
   for fh_file in "$fh_ledgers"*/ledger; do
-    [[ -r $fh_file ]] || continue
+    [[ -f $fh_file && -r $fh_file ]] || continue
     mapfile fh_line <"$fh_file"
     for fh_word in "${fh_line[@]}"; do
       [[ $fh_word != *$'\n' ]] || fh_word=${fh_word%$'\n'} fh_done[x${fh_word%%$'\t'*}]=1
