@@ -27,7 +27,8 @@ _LINES = 10
 
 def verb(
     first: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run; left out, SHARD alone is of the newest.")
+        str,
+        typer.Argument(metavar="RUN|SHARD", help="The run; or a shard alone, of the newest run."),
     ],
     second: Annotated[
         str | None, typer.Argument(metavar="SHARD", help="The shard, by name or number.")

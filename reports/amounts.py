@@ -63,9 +63,11 @@ def time_unit(seconds: float) -> tuple[str, float]:
 def short_time(seconds: float) -> str:
     """Return a time in a few characters, as columns need it.
 
-    >>> short_time(0.01234), short_time(12.34), short_time(3723)
-    ('0.0123s', '12.3s', '1h02m')
+    >>> short_time(0.007012), short_time(0.01234), short_time(12.34), short_time(3723)
+    ('0.0070s', '0.0123s', '12.3s', '1h02m')
     """
+    if 0 < seconds < 0.01:  # noqa: PLR2004 (three digits would be wider than the column)
+        return f"{seconds:.4f}s"
     return f"{seconds:.3g}s" if seconds < _MINUTE else format_duration(seconds)
 
 

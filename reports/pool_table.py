@@ -38,6 +38,7 @@ class Made:
     """One declared output, over all shards."""
 
     shards: int = 0
+    """That have it; one that was resumed may have it of several attempts."""
     bytes: int = 0
     smallest: tuple[int, str] | None = None
     """Its size, and the name of the shard."""
@@ -98,6 +99,7 @@ def _count(
         one.bytes += size
         if one.smallest is None or size < one.smallest[0]:
             one.smallest = size, name
+    return found
 
 
 def outcome_lines(found: Outcome, least: Mapping[str, int | None], width: int) -> list[str]:
