@@ -107,6 +107,7 @@ def _commands(facts: RunFacts, rendered: dict[str, Any]) -> Iterator[str]:
         yield "# or, from the spec as it was then:"
         yield f"cd {shlex.quote(base)} && farmhand render - <{shlex.quote(spec)}"
     run = shlex.quote(short_path(facts.run))
+    yield "# then start it as render says, and at its end (--run-id: another, if this run is kept):"
     yield f"farmhand collect --in-place {run}"
     if facts.spec.merge is not None:
         yield f"farmhand merge {run}"

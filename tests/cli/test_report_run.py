@@ -81,6 +81,8 @@ def test_its_commands_make_the_same_plan_again(farm: Farm, run: Path) -> None:
         "farmhand render --scheduler local --run-id r",
     ]
     (farm.path / "farmhand.yaml").unlink()
+    collect = commands.index("farmhand collect --in-place runs/r")
+    assert commands[collect - 1].startswith("# then start it"), "nothing to collect before that"
     again = next(line for line in commands if "render - " in line) + " --run-id again"
     subprocess.run(["bash", "-c", again], cwd="/", check=True, capture_output=True)
     for name in ("spec.json", "args/0", "inputs.json"):
