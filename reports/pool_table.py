@@ -99,7 +99,6 @@ def _count(
         one.bytes += size
         if one.smallest is None or size < one.smallest[0]:
             one.smallest = size, name
-    return found
 
 
 def outcome_lines(found: Outcome, least: Mapping[str, int | None], width: int) -> list[str]:

@@ -68,3 +68,9 @@ def test_a_shard_that_several_attempts_finished_has_its_output_once() -> None:
     }
     lines = outcome_lines(outcome([both], kind, ["o"]), {"o": None}, 80)
     assert lines[2] == "output o: 1 of 1 there, 1.172 KB, smallest 500 B (s0)"
+
+
+def test_times_of_milliseconds_stay_in_their_columns() -> None:
+    lines = outcome_lines(outcome([row(0, None, 0.007012, 2)], kind, ["o"]), {}, 80)
+    assert lines[1] == "W         1      1     1 0.0070s 0.0070s      2 B"
+    assert len(lines[1]) == lines[0].index("output") + len("output")
