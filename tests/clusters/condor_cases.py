@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HOME = "/tmp/pool"
-RUN = f"{HOME}/work/toys"
+RUN = f"{HOME}/jobs/toys"
 RUN_ID = "6f1d2a44-8c1e-4b5e-9d53-0a7be1d2c3f4"
 COMMON = f"""\
 universe = vanilla

@@ -78,7 +78,7 @@ class Capture:
         self.gone = 0
         self.slurm = Slurm(HOME, options=Options(first_job=1000))
         self.slurm.up()
-        self.run = HOME / "work/toys"
+        self.run = HOME / "jobs/toys"
         self.slurm.workspace().rename(self.run)
         self.slurm.run_as_user(["mkdir", str(self.run / "logs")])
 
